@@ -1,0 +1,18 @@
+// Package sealwax is the root of a pure cryptographic envelope SDK.
+//
+// Two parties exchange messages that are signed by one and encrypted to the
+// other. This module turns a payload into such a message and back. It opens no
+// sockets, starts no goroutines that outlive a call, and reads no environment
+// variables: bytes in, bytes out.
+//
+//	keyset    which keys are trusted, and how they rotate
+//	envelope  the interface every format implements, results and errors
+//	pgp       OpenPGP, RFC 9580
+//	jwe       nested JWS in JWE, RFC 7515 and RFC 7516
+//	examples  complete programs, run by go test
+//
+// Imports point one way: pgp and jwe use envelope, envelope uses keyset, and
+// keyset uses only the standard library.
+//
+// Start with the example of package pgp or package jwe.
+package sealwax
