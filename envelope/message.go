@@ -1,0 +1,196 @@
+package envelope
+
+import (
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// A Message is an authentic message and the account of how it was opened.
+//
+// A signature counts only if it is itself good, by a trusted key that may make
+// it, in time, meant for us, and in our context. What one signature lacks,
+// another one beside it cannot lend.
+//
+// Open detects no replays, and nothing but the context binds a reply to its
+// request: remember the Digest of each signer for as long as messages are
+// accepted, and refuse a message of which one was seen before.
+//
+// A Message prints and logs without its payload and header. It belongs to the
+// caller, who may modify it.
+type Message struct {
+	Payload  []byte
+	SealedAs keyset.Format // the format that it arrived in
+
+	// Signers are the trusted keys whose signatures count, in the order of
+	// the message. It is empty only if a waiver permits unsigned messages.
+	Signers []KeyUse
+
+	// Ignored are the signatures by keys that we know that do not count: by
+	// a revoked or expired key, out of time, or not good.
+	Ignored []KeyUse
+
+	// Decrypter is the key of ours that decrypted the message.
+	Decrypter KeyUse
+
+	// Bound reports whether the signers meant the message for us, and not
+	// merely for somebody: an OpenPGP Intended Recipient Fingerprint, or the
+	// names of both parties in JOSE.
+	Bound bool
+
+	// Header holds the authenticated header parameters that are neither
+	// algorithms nor key references: the protected ones of the JWS (of the
+	// JWE, if there is no JWS), or the notations of the first OpenPGP
+	// signature that counts. Values are as encoding/json decodes them.
+	Header map[string]any
+
+	// Content is the algorithm that encrypted the payload, as the format
+	// names it: "A256GCM", "AES-256/OCB".
+	Content string
+
+	// Addressed are the keys the message names as recipients, and Unknown
+	// the signers it names whose keys we do not have: our ID where we know
+	// the key, otherwise as the message spells it. Neither is authenticated.
+	// Together they show how far the partner has rotated.
+	Addressed, Unknown []keyset.ID
+
+	// Opened is when Open finished, by the clock of the envelope.
+	Opened time.Time
+
+	// Waived lists the waivers without which the message would have been
+	// rejected.
+	Waived []Waiver
+}
+
+// Format implements [fmt.Formatter], without payload and header, for the
+// message and for a copy of its value.
+func (m Message) Format(f fmt.State, verb rune) {
+	fmt.Fprintf(f, "%s message of %d bytes, signed by %v, decrypted by %s, opened %s",
+		m.SealedAs, len(m.Payload), ids(m.Signers), m.Decrypter.ID, m.Opened.UTC().Format(time.RFC3339))
+}
+
+// LogValue implements [slog.LogValuer], without payload and header.
+func (m Message) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.String("format", string(m.SealedAs)),
+		slog.Int("size", len(m.Payload)),
+		slog.Any("decrypter", m.Decrypter),
+		group("signers", m.Signers),
+		group("ignored", m.Ignored),
+		slog.Bool("bound", m.Bound),
+		slog.String("content", m.Content),
+		slog.Time("opened", m.Opened),
+	}
+	if len(m.Addressed) != 0 {
+		attrs = append(attrs, slog.Any("addressed", m.Addressed))
+	}
+	if len(m.Unknown) != 0 {
+		attrs = append(attrs, slog.Any("unknown", m.Unknown))
+	}
+	if len(m.Waived) != 0 {
+		attrs = append(attrs, slog.Any("waived", m.Waived))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// SignedBy reports whether a signature by the key counts.
+func (m *Message) SignedBy(id keyset.ID) bool {
+	for _, u := range m.Signers {
+		if u.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Uses returns every use of a key that opened the message, the decrypter first.
+func (m *Message) Uses() iter.Seq[KeyUse] {
+	return func(yield func(KeyUse) bool) {
+		if m.Decrypter.ID != "" && !yield(m.Decrypter) {
+			return
+		}
+		for _, u := range m.Signers {
+			if !yield(u) {
+				return
+			}
+		}
+	}
+}
+
+// A KeyUse says which key did something, and in which state it was.
+type KeyUse struct {
+	ID        keyset.ID
+	Subkey    keyset.ID // the OpenPGP subkey, if one was used
+	Own       bool      // our key, not the partner's
+	Use       keyset.Use
+	State     keyset.State
+	Algorithm string    // as the format names it: "RSA-OAEP-256", "Ed25519/SHA-512"
+	Time      time.Time // of a signature, as claimed by the signer; otherwise zero
+
+	// Digest of a signature is the SHA-256 of the key's ID and the exact
+	// octets signed: the same however the message is spelled or encrypted
+	// anew. Two messages with one payload differ if the signer dates or
+	// numbers them, as Seal does in OpenPGP, and in JOSE between named parties.
+	Digest [32]byte
+}
+
+// String returns the key, its use, its state, and the algorithm on one line.
+func (u KeyUse) String() string {
+	side := "partner's"
+	if u.Own {
+		side = "our"
+	}
+	id := u.ID
+	if u.Subkey != "" {
+		id += "/" + u.Subkey
+	}
+	return fmt.Sprintf("%s %s key %s (%s, %s)", side, u.State, id, u.Use, u.Algorithm)
+}
+
+// LogValue implements [slog.LogValuer].
+func (u KeyUse) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("id", string(u.ID))}
+	if u.Subkey != "" {
+		attrs = append(attrs, slog.String("subkey", string(u.Subkey)))
+	}
+	attrs = append(attrs,
+		slog.Bool("own", u.Own),
+		slog.String("use", u.Use.String()),
+		slog.String("state", u.State.String()),
+		slog.String("algorithm", u.Algorithm))
+	if !u.Time.IsZero() {
+		attrs = append(attrs, slog.Time("time", u.Time))
+	}
+	if u.Digest != [32]byte{} {
+		attrs = append(attrs, slog.String("digest", fmt.Sprintf("%x", u.Digest)))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// Format the IDs alone: %v of a list of uses in a line of text.
+func ids(uses []KeyUse) []keyset.ID {
+	out := make([]keyset.ID, len(uses))
+	for i, u := range uses {
+		out[i] = u.ID
+	}
+	return out
+}
+
+// group is a list of uses as slog shows it: slog resolves no LogValuer inside
+// a slice, so each use becomes a group named by its place.
+func group(name string, uses []KeyUse) slog.Attr {
+	attrs := make([]slog.Attr, len(uses))
+	for i, u := range uses {
+		attrs[i] = slog.Any(fmt.Sprint(i), u)
+	}
+	return slog.Attr{Key: name, Value: slog.GroupValue(attrs...)}
+}
+
+var (
+	_ fmt.Formatter  = Message{}
+	_ slog.LogValuer = Message{}
+	_ slog.LogValuer = KeyUse{}
+)

@@ -1,0 +1,279 @@
+// Package exchange is what every format does alike around one Seal or Open:
+// it loads the sets once, judges keys and signatures by time and state, keeps
+// the order of trial, bounds the work, records uses, and reports events.
+//
+// The formats own their grammar and their cryptography, and nothing else.
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// Limits on the work that one message can cause, and on time.
+const (
+	MaxRecipients    = 32 // session-key packets or recipients looked at
+	MaxSignatures    = 32 // signatures looked at
+	MaxPrivateOps    = 64 // private-key operations to open one message
+	MaxVerifications = 64 // verifications to open one message
+	MaxRemoteOps     = 4  // private-key operations of remote keys to open one message
+
+	// Skew is how far the clock of the partner may be ahead of ours.
+	Skew = 5 * time.Minute
+
+	// Grace is how long after the end of a key its signatures still count:
+	// time for a message under way, not for a thief with an old key.
+	Grace = 24 * time.Hour
+)
+
+// Config is the part of a format's Config that all formats share.
+type Config struct {
+	Format    keyset.Format
+	Own, Peer keyset.Source
+	AlsoTo    []keyset.Source
+	MaxAge    time.Duration
+	Waive     []envelope.Waiver
+	Observe   envelope.Observer
+	Now       func() time.Time
+}
+
+// An Exchange is the shared part of one envelope. It is safe for concurrent use.
+type Exchange struct {
+	c      Config
+	recent atomic.Pointer[string] // the component key that opened last
+}
+
+// New returns an exchange. waivers are the names of those that the format knows.
+func New(c Config, waivers ...string) (*Exchange, error) {
+	x := &Exchange{c: c}
+	x.c.AlsoTo = append([]keyset.Source(nil), c.AlsoTo...)
+	x.c.Waive = append([]envelope.Waiver(nil), c.Waive...)
+	if x.c.Now == nil {
+		x.c.Now = time.Now
+	}
+	var errs []error
+	if c.MaxAge < 0 {
+		errs = append(errs, fmt.Errorf("MaxAge is negative: %v", c.MaxAge))
+	}
+	_, err := load(c.Own, c.Format, true, "Own")
+	errs = append(errs, err)
+	_, err = load(c.Peer, c.Format, false, "Peer")
+	errs = append(errs, err)
+	for i, s := range x.c.AlsoTo {
+		_, err = load(s, c.Format, false, fmt.Sprintf("AlsoTo[%d]", i))
+		errs = append(errs, err)
+	}
+	errs = append(errs, checkWaivers(x.c.Waive, waivers))
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// Waived reports whether the waiver of that name is in force, without using it.
+func (x *Exchange) Waived(name string) bool {
+	for _, w := range x.c.Waive {
+		if w.Name() == name {
+			return true
+		}
+	}
+	return false
+}
+
+func checkWaivers(list []envelope.Waiver, known []string) error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, w := range list {
+		ok := false
+		for _, k := range known {
+			ok = ok || k == w.Name()
+		}
+		switch {
+		case !ok || w.Reason() == "":
+			errs = append(errs, fmt.Errorf("unknown waiver %q; make waivers with the functions named Insecure", w.Name()))
+		case seen[w.Name()]:
+			errs = append(errs, fmt.Errorf("waiver %s given twice", w.Name()))
+		}
+		seen[w.Name()] = true
+	}
+	return errors.Join(errs...)
+}
+
+// load returns the current set of a source if it is one that the format can use.
+func load(s keyset.Source, f keyset.Format, private bool, name string) (*keyset.Set, error) {
+	if s == nil {
+		return nil, fmt.Errorf("%s is nil", name)
+	}
+	set := s.Load()
+	switch {
+	case set == nil:
+		return nil, fmt.Errorf("%s loads no set", name)
+	case set.Format() != f:
+		return nil, fmt.Errorf("%s holds keys of format %q, not %q", name, set.Format(), f)
+	case set.Private() && !private:
+		return nil, fmt.Errorf("%s holds private keys; it takes the public keys of the partner", name)
+	case !set.Private() && private:
+		return nil, fmt.Errorf("%s holds public keys; it takes our private keys", name)
+	}
+	return set, nil
+}
+
+// A Call is one Seal or Open: the sets as they were when it began, and the
+// account of what was done. It is used by one goroutine.
+type Call struct {
+	Own, Peer *keyset.Set
+	AlsoTo    []*keyset.Set
+	At        time.Time // when the call began, by the clock of the envelope
+
+	x      *Exchange
+	ctx    context.Context
+	waived []envelope.Waiver
+	sealed []sealedWith
+
+	privateOps, verifications, remoteOps int
+}
+
+type sealedWith struct {
+	source keyset.Source
+	use    envelope.KeyUse
+}
+
+// Context returns the context of the call.
+func (c *Call) Context() context.Context { return c.ctx }
+
+// MaxAge returns how old a signature may be; zero for any age.
+func (c *Call) MaxAge() time.Duration { return c.x.c.MaxAge }
+
+// Waive reports whether the waiver of that name is in force, and enters it
+// into the account. Ask only when the message would be rejected otherwise.
+func (c *Call) Waive(name string) bool {
+	for _, w := range c.waived {
+		if w.Name() == name {
+			return true
+		}
+	}
+	for _, w := range c.x.c.Waive {
+		if w.Name() == name {
+			c.waived = append(c.waived, w)
+			return true
+		}
+	}
+	return false
+}
+
+func (x *Exchange) begin(ctx context.Context) (*Call, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	c := &Call{x: x, ctx: ctx, At: x.c.Now()}
+	var err error
+	if c.Own, err = load(x.c.Own, x.c.Format, true, "Own"); err != nil {
+		return nil, err
+	}
+	if c.Peer, err = load(x.c.Peer, x.c.Format, false, "Peer"); err != nil {
+		return nil, err
+	}
+	for i, s := range x.c.AlsoTo {
+		set, err := load(s, x.c.Format, false, fmt.Sprintf("AlsoTo[%d]", i))
+		if err != nil {
+			return nil, err
+		}
+		c.AlsoTo = append(c.AlsoTo, set)
+	}
+	return c, nil
+}
+
+// Seal runs f as one Seal: the keys that f names in [Call.Sealed] are recorded
+// if it succeeds, and the observer is told.
+func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]byte, error) {
+	start := time.Now()
+	c, err := x.begin(ctx)
+	var out []byte
+	if err == nil {
+		out, err = f(c)
+	}
+	e := envelope.Event{Op: "seal", Format: x.c.Format, Err: err}
+	if c != nil {
+		e.Waived = c.waived
+	}
+	if err != nil {
+		out = nil
+	} else {
+		e.Size = int64(len(out))
+		for _, s := range c.sealed {
+			if r, ok := s.source.(keyset.Recorder); ok {
+				r.RecordSealed(s.use.ID, c.At)
+			}
+			e.Keys = append(e.Keys, s.use)
+		}
+	}
+	x.observe(ctx, e, start)
+	return out, err
+}
+
+// Open runs f as one Open of a message of the given size: f fills in the
+// Message but for its times, waivers, and format; uses are recorded if the
+// message is accepted with at least one signature, and the observer is told.
+func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelope.Message, error)) (*envelope.Message, error) {
+	start := time.Now()
+	c, err := x.begin(ctx)
+	var m *envelope.Message
+	if err == nil {
+		m, err = f(c)
+	}
+	e := envelope.Event{Op: "open", Format: x.c.Format, Size: size, Err: err}
+	if c != nil {
+		e.Waived = c.waived
+	}
+	if err != nil {
+		m = nil
+	} else {
+		m.SealedAs, m.Waived, m.Opened = x.c.Format, c.waived, x.c.Now()
+		for u := range m.Uses() {
+			e.Keys = append(e.Keys, u)
+		}
+		x.record(m, c.At)
+	}
+	x.observe(ctx, e, start)
+	return m, err
+}
+
+// record counts an opened message once for each key. A message that nobody
+// whom we trust signed is evidence of nothing: a stranger can make it.
+func (x *Exchange) record(m *envelope.Message, at time.Time) {
+	if len(m.Signers) == 0 {
+		return
+	}
+	component := string(m.Decrypter.Subkey)
+	if component == "" {
+		component = string(m.Decrypter.ID)
+	}
+	if last := x.recent.Load(); last == nil || *last != component {
+		x.recent.Store(&component)
+	}
+	if r, ok := x.c.Own.(keyset.Recorder); ok {
+		r.RecordOpened(m.Decrypter.ID, at)
+	}
+	if r, ok := x.c.Peer.(keyset.Recorder); ok {
+		counted := make(map[keyset.ID]bool, len(m.Signers))
+		for _, u := range m.Signers {
+			if !counted[u.ID] {
+				counted[u.ID] = true
+				r.RecordOpened(u.ID, at)
+			}
+		}
+	}
+}
+
+func (x *Exchange) observe(ctx context.Context, e envelope.Event, start time.Time) {
+	if x.c.Observe != nil {
+		e.Elapsed = time.Since(start)
+		x.c.Observe(ctx, e)
+	}
+}

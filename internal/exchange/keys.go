@@ -1,0 +1,119 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// Use returns the account of one use of a key.
+func Use(k keyset.Key, own bool, use keyset.Use, algorithm string) envelope.KeyUse {
+	return envelope.KeyUse{ID: k.ID(), Own: own, Use: use, State: k.State, Algorithm: algorithm}
+}
+
+// SealingOwn returns the keys of ours that sign, the most preferred first, or
+// an error that wraps [envelope.ErrNoKey].
+func (c *Call) SealingOwn() ([]keyset.Key, error) {
+	return sealing(c.Own, c, "no active, valid key of ours signs")
+}
+
+// SealingPeer returns the keys of the partner to encrypt to, the most
+// preferred first, or an error that wraps [envelope.ErrNoKey].
+func (c *Call) SealingPeer() ([]keyset.Key, error) {
+	return sealing(c.Peer, c, "no active, valid key of the partner to encrypt to")
+}
+
+// SealingAlso returns the keys of one further recipient.
+func (c *Call) SealingAlso(i int) ([]keyset.Key, error) {
+	return sealing(c.AlsoTo[i], c, fmt.Sprintf("no active, valid key of AlsoTo[%d] to encrypt to", i))
+}
+
+func sealing(s *keyset.Set, c *Call, problem string) ([]keyset.Key, error) {
+	keys := slices.Collect(s.Sealing(c.At))
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%w: %s among %s", envelope.ErrNoKey, problem, roster(s))
+	}
+	return keys, nil
+}
+
+// roster lists the keys of a set for an error of ours.
+func roster(s *keyset.Set) string {
+	var all []string
+	for k := range s.All() {
+		all = append(all, k.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// SealedOwn enters a key of ours that signed into the account of a Seal.
+func (c *Call) SealedOwn(u envelope.KeyUse) {
+	c.sealed = append(c.sealed, sealedWith{c.x.c.Own, u})
+}
+
+// SealedPeer enters a key of the partner that was encrypted to.
+func (c *Call) SealedPeer(u envelope.KeyUse) {
+	c.sealed = append(c.sealed, sealedWith{c.x.c.Peer, u})
+}
+
+// SealedAlso enters a key of a further recipient.
+func (c *Call) SealedAlso(i int, u envelope.KeyUse) {
+	c.sealed = append(c.sealed, sealedWith{c.x.c.AlsoTo[i], u})
+}
+
+// IsOwn reports whether the ID is that of a key of ours, in whatever state. A
+// signature by such a key is our own message come back.
+func (c *Call) IsOwn(id keyset.ID) bool {
+	_, ok := c.Own.Lookup(id)
+	return ok
+}
+
+// Order returns all in the order of trial: what the message names, then the
+// one that opened last, then the others as they come. component returns what
+// KeyUse.Subkey, or else KeyUse.ID, will be if the candidate opens.
+func Order[T any](c *Call, all []T, component func(T) keyset.ID, named func(T) bool) []T {
+	recent := keyset.ID("")
+	if p := c.x.recent.Load(); p != nil {
+		recent = keyset.ID(*p)
+	}
+	rank := func(t T) int {
+		switch {
+		case named(t):
+			return 0
+		case component(t) == recent:
+			return 1
+		}
+		return 2
+	}
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(a, b T) int { return rank(a) - rank(b) })
+	return out
+}
+
+var errWork = errors.New("the message asks for more work than a message is worth")
+
+// PrivateOp is asked before each private-key operation of an Open, and
+// returns an error once the message has had its share.
+func (c *Call) PrivateOp() error {
+	if c.privateOps++; c.privateOps > MaxPrivateOps {
+		return envelope.Reject(envelope.TooLarge, fmt.Errorf("%w: %d private-key operations", errWork, MaxPrivateOps))
+	}
+	return nil
+}
+
+// Verification is asked before each verification of an Open.
+func (c *Call) Verification() error {
+	if c.verifications++; c.verifications > MaxVerifications {
+		return envelope.Reject(envelope.TooLarge, fmt.Errorf("%w: %d verifications", errWork, MaxVerifications))
+	}
+	return nil
+}
+
+// RemoteOp reports whether one more remote key may be asked to open the message.
+func (c *Call) RemoteOp() bool {
+	c.remoteOps++
+	return c.remoteOps <= MaxRemoteOps
+}

@@ -1,0 +1,148 @@
+package exchange
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/text"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// A Window is when a key is valid: from NotBefore to NotAfter, both included.
+// A zero time is no bound.
+type Window struct {
+	NotBefore, NotAfter time.Time
+}
+
+// InTime judges the date of one signature: not from the future, not too old,
+// made while every window was open, and by a key that has not ended more than
+// [Grace] ago, whatever date it bears. An undated signature counts as made on
+// arrival, without grace, and is too old if age is limited.
+func (c *Call) InTime(dated time.Time, windows ...Window) error {
+	at := dated
+	if dated.IsZero() {
+		if c.MaxAge() > 0 {
+			return errors.New("the signature has no date, and age is limited")
+		}
+		at = c.At
+	}
+	if ahead := at.Sub(c.At); ahead > Skew {
+		return fmt.Errorf("the signature is dated %v in the future", ahead.Round(time.Second))
+	}
+	if age := c.At.Sub(at); c.MaxAge() > 0 && age > c.MaxAge() {
+		return fmt.Errorf("the signature is %v old, the limit is %v", age.Round(time.Second), c.MaxAge())
+	}
+	for _, w := range windows {
+		if !w.NotBefore.IsZero() && at.Before(w.NotBefore.Add(-Skew)) {
+			return fmt.Errorf("the signature is dated %s, before the key is valid: %s", stamp(at), stamp(w.NotBefore))
+		}
+		if w.NotAfter.IsZero() {
+			continue
+		}
+		if at.After(w.NotAfter) {
+			return fmt.Errorf("the signature is dated %s, after the key ended: %s", stamp(at), stamp(w.NotAfter))
+		}
+		if c.At.After(w.NotAfter.Add(Grace)) {
+			return fmt.Errorf("the key ended on %s, more than %v ago", stamp(w.NotAfter), Grace)
+		}
+	}
+	return nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Digest is [envelope.KeyUse].Digest: of the key and the exact octets signed.
+func Digest(id keyset.ID, signed ...[]byte) [32]byte {
+	h := sha256.New()
+	h.Write([]byte(id))
+	h.Write([]byte{0})
+	for _, s := range signed {
+		h.Write(s)
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// Verdicts collects what became of each signature of one message.
+type Verdicts struct {
+	signers, ignored []envelope.KeyUse
+	unknown          []keyset.ID
+	reason           envelope.Reason
+	cause            error
+	keys             []keyset.ID
+	bound            bool
+	header           map[string]any
+}
+
+// severity orders the reasons of signatures that do not count: the message is
+// rejected for the one that came closest to being accepted.
+func severity(r envelope.Reason) int {
+	switch r {
+	case envelope.OutOfTime:
+		return 6
+	case envelope.Misdirected:
+		return 5
+	case envelope.Forbidden:
+		return 4
+	case envelope.BadSignature:
+		return 3
+	case envelope.RevokedSigner:
+		return 2
+	case envelope.UnknownSigner:
+		return 1
+	}
+	return 0
+}
+
+// Count enters a signature that counts, with what it alone vouches for.
+func (v *Verdicts) Count(u envelope.KeyUse, bound bool, header map[string]any) {
+	if len(v.signers) == 0 {
+		v.header = header
+	}
+	v.signers = append(v.signers, u)
+	v.bound = v.bound || bound
+}
+
+// Ignore enters a signature by a key that we know that does not count.
+func (v *Verdicts) Ignore(u envelope.KeyUse, r envelope.Reason, cause error) {
+	v.ignored = append(v.ignored, u)
+	v.note(r, cause, u.ID)
+}
+
+// Stranger enters a signature by a key that we do not have, as the message
+// names it.
+func (v *Verdicts) Stranger(name string) {
+	if name != "" {
+		id := keyset.ID(text.Cut(name, 128))
+		v.unknown = append(v.unknown, id)
+		v.note(envelope.UnknownSigner, nil, id)
+		return
+	}
+	v.note(envelope.UnknownSigner, nil)
+}
+
+// Unusable enters a signature of which not even the signer can be told.
+func (v *Verdicts) Unusable(r envelope.Reason, cause error) { v.note(r, cause) }
+
+func (v *Verdicts) note(r envelope.Reason, cause error, ids ...keyset.ID) {
+	v.keys = append(v.keys, ids...)
+	if severity(r) > severity(v.reason) || v.reason == "" {
+		v.reason, v.cause = r, cause
+	}
+}
+
+// Fill enters the verdicts into m, or returns the rejection if no signature
+// counts.
+func (v *Verdicts) Fill(m *envelope.Message) error {
+	if len(v.signers) == 0 {
+		if v.reason == "" {
+			return envelope.Reject(envelope.Unsigned, nil)
+		}
+		return envelope.Reject(v.reason, v.cause, v.keys...)
+	}
+	m.Signers, m.Ignored, m.Unknown = v.signers, v.ignored, v.unknown
+	m.Bound, m.Header = v.bound, v.header
+	return nil
+}
