@@ -1,0 +1,154 @@
+package keyset
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"reflect"
+	"time"
+)
+
+// Material is the key itself, in the shape its format needs. It is implemented
+// by *pgp.Key and *jwe.Key.
+//
+// Material is immutable and safe for concurrent use. Its String, Format, and
+// LogValue methods, if any, never reveal a secret. Implement it on a pointer:
+// package fmt prints what it finds behind unexported fields without asking for
+// any of these methods, but it does not follow pointers there.
+type Material interface {
+	// Info describes the key. It performs no cryptography and no I/O, and
+	// returns the same each time.
+	Info() Info
+
+	// Public returns the public half. It returns the receiver if the
+	// receiver is already public.
+	Public() Material
+
+	// SelfTest uses the private half and checks the result with the public
+	// half, for every use the key has. It reports [errors.ErrUnsupported]
+	// for public material.
+	//
+	// SelfTest shows that this process can use the key. It says nothing
+	// about what the partner has installed.
+	SelfTest(ctx context.Context) error
+}
+
+// A Refresher is [Material] of which a later copy can differ without being
+// another key, as an OpenPGP certificate does that has gained a subkey, a later
+// end, or a revocation. [Ring.Refresh] asks the material that it holds to take
+// in the newer copy; material that is no Refresher is replaced by it.
+type Refresher interface {
+	Material
+
+	// Refresh returns the union of the receiver and newer: everything that
+	// either copy adds, and everything that either copy revokes, in whatever
+	// order the copies were made. It has the private half if the receiver
+	// does. It returns the receiver itself if newer adds nothing.
+	//
+	// resealed reports that a part that seals has changed (the signing key
+	// of private material, the encryption key of public material), so that
+	// evidence about the receiver says nothing about merged.
+	//
+	// Refresh returns an error if newer is not a copy of the same key. It
+	// compares the octets of the public keys for this, not only their IDs.
+	// It modifies neither the receiver nor newer.
+	Refresh(newer Material) (merged Material, resealed bool, err error)
+}
+
+// A Remote is a private key whose operations leave the process.
+type Remote interface {
+	Public() crypto.PublicKey
+
+	// Bind returns a [crypto.Signer], a [crypto.Decrypter], or both, that
+	// give up when ctx does. Decrypt is called with the options that the
+	// standard library's RSA key takes for the same padding.
+	Bind(ctx context.Context) crypto.PrivateKey
+
+	// Undecryptable reports whether err, returned by Decrypt, says that the
+	// ciphertext does not decrypt under this key: wrong key, bad padding, bad
+	// length. Every other error is an outage and becomes [ErrUnavailable].
+	//
+	// The difference matters twice: an outage that is taken for a bad
+	// ciphertext loses a good message, and a bad padding that is taken for an
+	// outage is answered differently from a bad body, which lets a stranger
+	// decrypt what was recorded.
+	Undecryptable(err error) bool
+}
+
+// Info describes a key.
+type Info struct {
+	ID        ID
+	Name      string // the JOSE "kid" or the primary OpenPGP User ID; not unique, may be empty
+	Format    Format
+	Private   bool
+	Use       Use
+	Algorithm string    // as the format names it, for example "RSA-3072"
+	Bits      int       // size of the smallest RSA modulus in the key; 0 without RSA
+	NotBefore time.Time // zero if the material has no lower bound
+	NotAfter  time.Time // the earliest end among the parts in use; zero if there is none
+}
+
+// Seals reports whether the key has a part in sealing: a private key that signs
+// or a public key that is encrypted to.
+func (i Info) Seals() bool {
+	if i.Private {
+		return i.Use&Signing != 0
+	}
+	return i.Use&Encryption != 0
+}
+
+// Opens reports whether the key has a part in opening: a private key that
+// decrypts or a public key that verifies.
+func (i Info) Opens() bool {
+	if i.Private {
+		return i.Use&Encryption != 0
+	}
+	return i.Use&Signing != 0
+}
+
+// equal compares instants, where == would compare how they are written.
+func (i Info) equal(j Info) bool {
+	same := i.NotBefore.Equal(j.NotBefore) && i.NotAfter.Equal(j.NotAfter)
+	i.NotBefore, i.NotAfter, j.NotBefore, j.NotAfter = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	return same && i == j
+}
+
+// Tombstone returns material that does nothing: all that is left of a revoked
+// key, or all that a tool needs that only edits states. A set accepts it in
+// state Revoked only, unless every key of the set is a tombstone.
+func Tombstone(i Info) Material { return &tombstone{i} }
+
+type tombstone struct{ info Info }
+
+func (t *tombstone) Info() Info { return t.info }
+
+func (t *tombstone) Public() Material {
+	if !t.info.Private {
+		return t
+	}
+	public := t.info
+	public.Private = false
+	return &tombstone{public}
+}
+
+func (t *tombstone) SelfTest(context.Context) error { return errors.ErrUnsupported }
+
+func isTombstone(m Material) bool {
+	_, ok := m.(*tombstone)
+	return ok
+}
+
+// isNil also finds the nil pointer of an implementation, which is what a
+// program holds that ignored the error of a key reader.
+func isNil(m Material) bool {
+	if m == nil {
+		return true
+	}
+	v := reflect.ValueOf(m)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// sameMaterial is a == b without the panic for types that are not comparable.
+func sameMaterial(a, b Material) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
+}
