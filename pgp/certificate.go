@@ -1,0 +1,316 @@
+package pgp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+)
+
+// A certificate is a transferable key as it was read, RFC 9580, Section 10.1:
+// its packets unchanged, so that copies can be merged and nothing is lost or
+// signed again when it is written. It is immutable once it has been read.
+type certificate struct {
+	primary part
+	users   []user
+	subkeys []part
+}
+
+// A part is the primary key or a subkey with the signatures on it.
+type part struct {
+	raw  rawPacket // the public key packet
+	pub  *packet.PublicKey
+	priv *packet.PrivateKey // nil without a private half
+	sigs []selfSig          // direct-key signatures, bindings, revocations
+}
+
+// A user is a User ID or a User Attribute.
+type user struct {
+	raw  rawPacket
+	sigs []selfSig
+}
+
+// A selfSig is a signature inside a certificate. The library's view of it is
+// nil if the library cannot read it.
+type selfSig struct {
+	raw rawPacket
+	sig *packet.Signature
+}
+
+var (
+	errNoCertificate = errors.New("no OpenPGP certificate")
+	errLocked        = errors.New("the private half is locked with a passphrase")
+)
+
+// readCertificates reads a sequence of transferable keys. passphrase unlocks
+// private halves; it is nil if none may be locked.
+func readCertificates(in []byte, passphrase []byte) ([]*certificate, error) {
+	var all []*certificate
+	r := certReader{passphrase: passphrase}
+	for len(in) != 0 {
+		p, rest, err := nextPacket(in)
+		if err != nil {
+			return nil, r.fail(len(all), err)
+		}
+		in = rest
+		if p.tag == tagPublicKey || p.tag == tagSecretKey {
+			if err := r.finish(&all); err != nil {
+				return nil, err
+			}
+		}
+		if err := r.add(p); err != nil {
+			return nil, r.fail(len(all), err)
+		}
+	}
+	if err := r.finish(&all); err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, errNoCertificate
+	}
+	return all, nil
+}
+
+// A certReader collects the packets of one certificate.
+type certReader struct {
+	passphrase []byte
+	cert       *certificate
+	on         *[]selfSig // where the next signature goes; nil drops it
+	sigs       int
+}
+
+// fail names the certificate that could not be read, by its place and, if its
+// key was, by its fingerprint.
+func (r *certReader) fail(n int, err error) error {
+	if r.cert != nil {
+		return fmt.Errorf("certificate %d (%s): %w", n+1, fingerprint(r.cert.primary.pub), err)
+	}
+	return fmt.Errorf("certificate %d: %w", n+1, err)
+}
+
+func (r *certReader) finish(all *[]*certificate) error {
+	if r.cert == nil {
+		return nil
+	}
+	if len(*all) == maxKeys {
+		return fmt.Errorf("more than %d certificates", maxKeys)
+	}
+	*all = append(*all, r.cert)
+	*r = certReader{passphrase: r.passphrase}
+	return nil
+}
+
+func (r *certReader) add(p rawPacket) error {
+	switch p.tag {
+	case tagPublicKey, tagSecretKey, tagPublicSubkey, tagSecretSubkey:
+		return r.key(p)
+	}
+	if r.cert == nil {
+		if p.tag == tagMarker || p.tag == tagPadding || p.tag >= firstNonCritical {
+			return nil
+		}
+		return errNoCertificate
+	}
+	switch {
+	case p.tag == tagUserID || p.tag == tagUserAttribute:
+		// A pointer into a slice that grows: on is set again with each user.
+		r.cert.users = append(r.cert.users, user{raw: p})
+		r.on = &r.cert.users[len(r.cert.users)-1].sigs
+	case p.tag == tagSignature:
+		if r.sigs++; r.sigs > maxSelfSigs {
+			return fmt.Errorf("more than %d signatures", maxSelfSigs)
+		}
+		if r.on != nil {
+			*r.on = append(*r.on, newSelfSig(p))
+		}
+	case p.tag == 12, p.tag == tagMarker, p.tag == tagPadding, p.tag >= firstNonCritical:
+		// 12 is a Trust packet, which programs keep for themselves.
+	default:
+		return fmt.Errorf("packet of type %d inside a certificate", p.tag)
+	}
+	return nil
+}
+
+func newSelfSig(p rawPacket) selfSig {
+	s := selfSig{raw: p}
+	if parsed, err := p.parse(); err == nil {
+		s.sig, _ = parsed.(*packet.Signature)
+	}
+	return s
+}
+
+func (r *certReader) key(p rawPacket) error {
+	subkey := p.tag == tagPublicSubkey || p.tag == tagSecretSubkey
+	if subkey && r.cert == nil {
+		return errNoCertificate
+	}
+	k, err := newPart(p, r.passphrase)
+	if err != nil {
+		if subkey && !errors.Is(err, errLocked) && !errors.Is(err, errPassphrase) {
+			r.on = nil // a subkey of a kind that we do not know is passed over
+			return nil
+		}
+		return err
+	}
+	if !subkey {
+		r.cert = &certificate{primary: k}
+		r.on = &r.cert.primary.sigs
+		return nil
+	}
+	if len(r.cert.subkeys) == maxSubkeys {
+		return fmt.Errorf("more than %d subkeys", maxSubkeys)
+	}
+	r.cert.subkeys = append(r.cert.subkeys, k)
+	r.on = &r.cert.subkeys[len(r.cert.subkeys)-1].sigs
+	return nil
+}
+
+var errPassphrase = errors.New("the passphrase does not unlock the private half")
+
+// newPart reads a key packet and unlocks it.
+func newPart(p rawPacket, passphrase []byte) (part, error) {
+	parsed, err := p.parse()
+	if err != nil {
+		return part{}, fmt.Errorf("key packet: %w", err)
+	}
+	var k part
+	switch key := parsed.(type) {
+	case *packet.PublicKey:
+		k.pub = key
+	case *packet.PrivateKey:
+		k.pub = &key.PublicKey
+		if key.Dummy() {
+			break // the private half is elsewhere, as GnuPG marks it
+		}
+		if key.Encrypted {
+			if passphrase == nil {
+				return part{}, errLocked
+			}
+			if err := guard(func() error { return key.Decrypt(passphrase) }); err != nil {
+				return part{}, errPassphrase
+			}
+		}
+		k.priv = key
+	default:
+		return part{}, errNoCertificate
+	}
+	if k.pub.Version != 4 && k.pub.Version != 6 {
+		return part{}, fmt.Errorf("key of version %d", k.pub.Version)
+	}
+	var b bytes.Buffer
+	if err := k.pub.Serialize(&b); err != nil {
+		return part{}, err
+	}
+	k.raw, _, err = nextPacket(b.Bytes())
+	return k, err
+}
+
+// write writes c, with the private halves if it has any and private is set.
+func (c *certificate) write(w io.Writer, private bool) error {
+	if err := c.primary.write(w, private); err != nil {
+		return err
+	}
+	for _, u := range c.users {
+		if _, err := w.Write(u.raw.encode()); err != nil {
+			return err
+		}
+		if err := writeSigs(w, u.sigs); err != nil {
+			return err
+		}
+	}
+	for _, s := range c.subkeys {
+		if err := s.write(w, private); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k part) write(w io.Writer, private bool) error {
+	if private && k.priv != nil {
+		if err := k.priv.Serialize(w); err != nil {
+			return err
+		}
+	} else if _, err := w.Write(k.raw.encode()); err != nil {
+		return err
+	}
+	return writeSigs(w, k.sigs)
+}
+
+func writeSigs(w io.Writer, sigs []selfSig) error {
+	for _, s := range sigs {
+		if _, err := w.Write(s.raw.encode()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// public returns c without any private half.
+func (c *certificate) public() *certificate {
+	out := &certificate{primary: c.primary, users: c.users, subkeys: slices.Clone(c.subkeys)}
+	out.primary.priv = nil
+	for i := range out.subkeys {
+		out.subkeys[i].priv = nil
+	}
+	return out
+}
+
+var errOtherKey = errors.New("the copy holds another key")
+
+// merge returns the union of two copies of one certificate, and whether d added
+// anything. Key octets are compared, because two keys can be made to share a
+// version 4 fingerprint.
+func (c *certificate) merge(d *certificate) (union *certificate, added bool, err error) {
+	if !bytes.Equal(c.primary.raw.body, d.primary.raw.body) {
+		return nil, false, errOtherKey
+	}
+	out := &certificate{primary: c.primary, users: slices.Clone(c.users), subkeys: slices.Clone(c.subkeys)}
+	added = out.primary.merge(d.primary)
+	for _, u := range d.users {
+		i := slices.IndexFunc(out.users, func(v user) bool {
+			return v.raw.tag == u.raw.tag && bytes.Equal(v.raw.body, u.raw.body)
+		})
+		if i < 0 {
+			out.users, added = append(out.users, u), true
+			continue
+		}
+		added = mergeSigs(&out.users[i].sigs, u.sigs) || added
+	}
+	for _, s := range d.subkeys {
+		i := slices.IndexFunc(out.subkeys, func(t part) bool { return bytes.Equal(t.raw.body, s.raw.body) })
+		if i < 0 {
+			out.subkeys, added = append(out.subkeys, s), true
+			continue
+		}
+		added = out.subkeys[i].merge(s) || added
+	}
+	return out, added, nil
+}
+
+func (k *part) merge(l part) (added bool) {
+	if k.priv == nil && l.priv != nil {
+		k.priv, added = l.priv, true
+	}
+	return mergeSigs(&k.sigs, l.sigs) || added
+}
+
+// mergeSigs adds to sigs what it lacks, in memory of its own.
+func mergeSigs(sigs *[]selfSig, from []selfSig) (added bool) {
+	out := slices.Clone(*sigs)
+	for _, s := range from {
+		if !slices.ContainsFunc(out, func(t selfSig) bool { return bytes.Equal(t.raw.body, s.raw.body) }) {
+			out, added = append(out, s), true
+		}
+	}
+	*sigs = out
+	return added
+}
+
+// anyPrivate reports whether some part of c has its private half.
+func (c *certificate) anyPrivate() bool {
+	return c.primary.priv != nil || slices.ContainsFunc(c.subkeys, func(s part) bool { return s.priv != nil })
+}

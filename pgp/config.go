@@ -1,0 +1,125 @@
+package pgp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// A Config configures an [Envelope]. Own and Peer are required; the zero value
+// of every other field is the recommended setting. New copies the Config.
+type Config struct {
+	Own  keyset.Source // our private keys: sign and decrypt
+	Peer keyset.Source // the partner's public keys: verify and encrypt
+
+	// AlsoTo are further recipients, such as an archive. They can read what
+	// is sealed. Their signatures are not accepted.
+	AlsoTo []keyset.Source
+
+	// Encoding is the outer encoding of what Seal returns. Open recognizes
+	// and accepts all of them.
+	Encoding Encoding
+
+	// MaxSize limits payloads in Open, in bytes, and with them the messages
+	// that carry them. If zero, the limit is 32 MiB.
+	MaxSize int64
+
+	// MaxAge rejects messages whose signatures are all older. If zero, age is
+	// not limited. In any case a signature dated more than five minutes in
+	// the future does not count, nor one by a key that expired, or was
+	// superseded, more than a day ago, whatever date it claims.
+	//
+	// Whoever opens messages from a queue that waited longer than that sets
+	// Now to return the time of receipt.
+	MaxAge time.Duration
+
+	// RequireBound makes Open reject messages whose signatures name no
+	// intended recipient. Messages that name others are always rejected.
+	// GnuPG 2.2 names none.
+	RequireBound bool
+
+	// SealContext and OpenContext keep conversations under the same keys
+	// apart: an order from a refund, a request from a reply. Seal signs
+	// SealContext with each message, as a notation; if OpenContext is set,
+	// Open rejects messages without it or with another. A server's are its
+	// client's the other way round.
+	SealContext, OpenContext string
+
+	// Waive lists exceptions to the defaults, each with its reason.
+	Waive []envelope.Waiver
+
+	// Observe, if not nil, is told about every call.
+	Observe envelope.Observer
+
+	// Now returns the current time. If nil, [time.Now] is used.
+	Now func() time.Time
+}
+
+// An Envelope seals and opens OpenPGP messages. It is safe for concurrent use.
+type Envelope struct {
+	x                        *exchange.Exchange
+	encoding                 Encoding
+	maxSize                  int64
+	requireBound             bool
+	sealContext, openContext string
+	sha1Certificates         bool
+}
+
+var _ envelope.Envelope = (*Envelope)(nil)
+
+// maxContext is what a notation has room for beside its name.
+const maxContext = 1024
+
+// New returns an envelope. It returns an error if a source is missing or holds
+// keys of another format or half, if a setting is out of range, or if a waiver
+// is unknown or has no reason. It does not require any key to be active yet.
+func New(c Config) (*Envelope, error) {
+	x, err := exchange.New(exchange.Config{
+		Format:  keyset.OpenPGP,
+		Own:     c.Own,
+		Peer:    c.Peer,
+		AlsoTo:  c.AlsoTo,
+		MaxAge:  c.MaxAge,
+		Waive:   c.Waive,
+		Observe: c.Observe,
+		Now:     c.Now,
+	}, waiveUnsigned, waiveSHA1Certificates, waiveSHA1Signatures, waiveUnprotected, waiveShortRSA)
+	size, sizeErr := maxSize(c.MaxSize)
+	errs := []error{err, sizeErr}
+	if c.Encoding > Binary {
+		errs = append(errs, fmt.Errorf("unknown Encoding %d", c.Encoding))
+	}
+	if len(c.SealContext) > maxContext || len(c.OpenContext) > maxContext {
+		errs = append(errs, fmt.Errorf("a context is longer than %d octets", maxContext))
+	}
+	if err == nil && x.Waived(waiveUnsigned) && x.Waived(waiveUnprotected) {
+		// Whoever may write may then also read (EFAIL).
+		errs = append(errs, errors.New("InsecureUnsigned and InsecureUnprotected together"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("pgp: %w", err)
+	}
+	return &Envelope{
+		x:                x,
+		encoding:         c.Encoding,
+		maxSize:          size,
+		requireBound:     c.RequireBound,
+		sealContext:      c.SealContext,
+		openContext:      c.OpenContext,
+		sha1Certificates: x.Waived(waiveSHA1Certificates),
+	}, nil
+}
+
+// ContentType implements [envelope.Envelope]. It is
+// "application/octet-stream; charset=utf-8" for [Base64URL] and [Binary], and
+// "application/pgp-encrypted" for [Armor].
+func (e *Envelope) ContentType() string {
+	if e.encoding == Armor {
+		return "application/pgp-encrypted"
+	}
+	return "application/octet-stream; charset=utf-8"
+}

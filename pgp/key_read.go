@@ -1,0 +1,122 @@
+package pgp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ReadKey reads exactly one certificate, armored or binary, from at most 1 MiB
+// of r. A private half must not be encrypted; see [ReadLockedKey].
+//
+// It returns an error if the certificate has no valid self-signature, or no
+// part that is fit for a use at all. An expired or revoked certificate is
+// returned: the set decides what it is good for.
+//
+// An RSA part of ours that is flagged both to sign and to decrypt is not used,
+// and a private key that has no other is an error: make a key with an
+// encryption subkey instead.
+func ReadKey(r io.Reader) (*Key, error) { return readOne(r, nil) }
+
+// ReadLockedKey is like [ReadKey] for a private half that is encrypted with a
+// passphrase. The passphrase is not retained.
+func ReadLockedKey(r io.Reader, passphrase []byte) (*Key, error) {
+	if passphrase == nil {
+		passphrase = []byte{}
+	}
+	return readOne(r, passphrase)
+}
+
+func readOne(r io.Reader, passphrase []byte) (*Key, error) {
+	all, err := readKeys(r, passphrase)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) != 1 {
+		return nil, fmt.Errorf("pgp: %d certificates where one was expected; use ReadKeys", len(all))
+	}
+	return all[0], nil
+}
+
+// ReadKeys reads every certificate of a keyring, binary or armored, in one block
+// or in several, from at most 1 MiB of r. It returns all of them, or an error
+// that names the one that could not be read.
+//
+// Copies of one certificate are merged: the union of their self-signatures and
+// revocations decides, in whatever order they come.
+func ReadKeys(r io.Reader) ([]*Key, error) { return readKeys(r, nil) }
+
+func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
+	in, err := io.ReadAll(io.LimitReader(r, maxKeyFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("pgp: reading keys: %w", err)
+	}
+	if len(in) > maxKeyFile {
+		return nil, fmt.Errorf("pgp: keys of more than %d octets", maxKeyFile)
+	}
+	binary, err := decodeKeys(in)
+	if err != nil {
+		return nil, fmt.Errorf("pgp: %w", err)
+	}
+	certs, err := readCertificates(binary, passphrase)
+	if err != nil {
+		if errors.Is(err, errLocked) {
+			err = fmt.Errorf("%w; use ReadLockedKey", err)
+		}
+		return nil, fmt.Errorf("pgp: %w", err)
+	}
+	if certs, err = mergeCopies(certs); err != nil {
+		return nil, fmt.Errorf("pgp: %w", err)
+	}
+	keys := make([]*Key, len(certs))
+	for i, c := range certs {
+		if keys[i], err = newKey(c); err != nil {
+			return nil, fmt.Errorf("pgp: %w", err)
+		}
+	}
+	return keys, nil
+}
+
+// decodeKeys returns the packets of a keyring: as they are, or of all its
+// armored blocks in turn.
+func decodeKeys(in []byte) ([]byte, error) {
+	if len(in) != 0 && in[0] >= 0x80 {
+		return in, nil
+	}
+	in = bytes.TrimLeft(in, " \t\r\n")
+	if len(in) == 0 {
+		return nil, errEmpty
+	}
+	var all []byte
+	for len(in) != 0 {
+		block, rest, err := nextArmor(in, armorPublic, armorPrivate)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, block...)
+		in = rest
+	}
+	return all, nil
+}
+
+// mergeCopies merges the certificates that have one fingerprint (T9).
+func mergeCopies(in []*certificate) ([]*certificate, error) {
+	var out []*certificate
+next:
+	for _, c := range in {
+		for i, d := range out {
+			if !bytes.Equal(c.primary.pub.Fingerprint, d.primary.pub.Fingerprint) {
+				continue
+			}
+			m, _, err := d.merge(c)
+			if err != nil {
+				return nil, fmt.Errorf("certificate %s: %w", fingerprint(c.primary.pub), err)
+			}
+			out[i] = m
+			continue next
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}

@@ -1,0 +1,57 @@
+package pgp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// WriteCertificates writes the public halves of the Pending and Active keys of
+// s, in ASCII armor: the document to hand to the partner. Leaving a key out
+// does not revoke it there.
+//
+// It returns an error if there is no such key, or if s holds another format.
+func WriteCertificates(w io.Writer, s *keyset.Set) error {
+	var b bytes.Buffer
+	for k := range s.All() {
+		if k.State != keyset.Pending && k.State != keyset.Active {
+			continue
+		}
+		key, ok := k.Material.(*Key)
+		if !ok {
+			return fmt.Errorf("pgp: key %s is not an OpenPGP key", k.ID())
+		}
+		if err := key.cert.write(&b, false); err != nil {
+			return err
+		}
+	}
+	if b.Len() == 0 {
+		return errors.New("pgp: no pending or active key to write")
+	}
+	return encodeArmor(w, armorPublic, b.Bytes())
+}
+
+// WriteCertificate writes the public half of k in ASCII armor.
+func (k *Key) WriteCertificate(w io.Writer) error {
+	var b bytes.Buffer
+	if err := k.cert.write(&b, false); err != nil {
+		return err
+	}
+	return encodeArmor(w, armorPublic, b.Bytes())
+}
+
+// WriteInsecurePrivateKey writes k with its private half, unencrypted, in
+// ASCII armor. It returns [errors.ErrUnsupported] for public keys.
+func (k *Key) WriteInsecurePrivateKey(w io.Writer) error {
+	if !k.info.Private {
+		return fmt.Errorf("pgp: key %s has no private half: %w", k.info.ID, errors.ErrUnsupported)
+	}
+	var b bytes.Buffer
+	if err := k.cert.write(&b, true); err != nil {
+		return err
+	}
+	return encodeArmor(w, armorPrivate, b.Bytes())
+}

@@ -1,0 +1,92 @@
+package pgp
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// Open implements [envelope.Envelope].
+func (e *Envelope) Open(ctx context.Context, sealed []byte) (*envelope.Message, error) {
+	return e.x.Open(ctx, int64(len(sealed)), func(c *exchange.Call) (*envelope.Message, error) {
+		return e.open(c, sealed)
+	})
+}
+
+func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, error) {
+	if int64(len(sealed)) > maxSealed(e.maxSize) {
+		return nil, envelope.Reject(envelope.TooLarge, errTooLarge)
+	}
+	binary, _, err := decodeMessage(sealed)
+	if err != nil {
+		return nil, envelope.Reject(envelope.Malformed, err)
+	}
+	if int64(len(binary)) > maxBinary(e.maxSize) {
+		return nil, envelope.Reject(envelope.TooLarge, errTooLarge)
+	}
+	o, err := parseOuter(binary)
+	switch {
+	case errors.Is(err, errPassword):
+		return nil, envelope.Reject(envelope.NotForUs, err)
+	case err != nil:
+		return nil, envelope.Reject(envelope.Malformed, err)
+	}
+	if err := e.checkData(c, o.data); err != nil {
+		return nil, err
+	}
+	plain, err := e.decrypt(c, o)
+	if err != nil {
+		return nil, err
+	}
+	in, err := parseInner(plain.data, e.maxSize)
+	if err != nil {
+		return nil, rejectInner(err)
+	}
+	m := &envelope.Message{
+		Payload:   in.payload,
+		Decrypter: plain.use,
+		Content:   plain.content,
+		Addressed: addressed(c, o),
+	}
+	if len(in.signatures) == 0 {
+		if !c.Waive(waiveUnsigned) {
+			return nil, envelope.Reject(envelope.Unsigned, nil)
+		}
+		return m, nil
+	}
+	var v exchange.Verdicts
+	for _, p := range in.signatures {
+		if err := e.judge(c, &v, p, in.payload); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.Fill(m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// addressed lists the recipients that the message names, by our ID where we
+// know the key.
+func addressed(c *exchange.Call, o *outer) []keyset.ID {
+	var out []keyset.ID
+	for _, s := range o.sessions {
+		if s.hidden() {
+			continue
+		}
+		id := s.name()
+		for _, set := range []*keyset.Set{c.Own, c.Peer} {
+			for k := range set.All() {
+				if key, ok := k.Material.(*Key); ok && slices.ContainsFunc(key.lax, s.names) {
+					id = k.ID()
+				}
+			}
+		}
+		out = append(out, id)
+	}
+	return out
+}
