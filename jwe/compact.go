@@ -1,0 +1,112 @@
+package jwe
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+)
+
+var (
+	errNotBase64 = errors.New("a part is not base64url in its one spelling")
+	base64url    = base64.RawURLEncoding.Strict()
+)
+
+// split returns the n parts of a compact serialization.
+func split(token []byte, n int) ([][]byte, error) {
+	if got := bytes.Count(token, []byte{'.'}) + 1; got != n {
+		return nil, fmt.Errorf("%d parts instead of %d", got, n)
+	}
+	return bytes.Split(token, []byte{'.'}), nil
+}
+
+// decodeTo writes what part spells to dst, which has exactly decodedLen octets.
+// Other spellings of the same octets are errors, so that a token has only one:
+// the strict decoder of the standard library refuses padding and unused bits,
+// but skips line ends.
+func decodeTo(dst, part []byte) error {
+	if bytes.IndexByte(part, '\n') >= 0 || bytes.IndexByte(part, '\r') >= 0 {
+		return errNotBase64
+	}
+	if n, err := base64url.Decode(dst, part); err != nil || n != len(dst) {
+		return errNotBase64
+	}
+	return nil
+}
+
+func decodedLen(part []byte) int { return base64url.DecodedLen(len(part)) }
+
+func decode(part []byte) ([]byte, error) {
+	out := make([]byte, decodedLen(part))
+	return out, decodeTo(out, part)
+}
+
+// decodeText decodes a base64url member of a header or a JWK.
+func decodeText(s string) ([]byte, error) { return decode([]byte(s)) }
+
+// appendEncoded appends octets in base64url. It is append(dst, …) for a dst
+// with the capacity, without a copy.
+func appendEncoded(dst, octets []byte) []byte { return base64url.AppendEncode(dst, octets) }
+
+// A sealedToken is a JWE in compact serialization, RFC 7516, Section 7.1.
+type sealedToken struct {
+	protected []byte // the header as it was sent: the additional authenticated data
+	header    *header
+	key       []byte // encrypted
+	iv        []byte
+	body      []byte // ciphertext and tag, joined
+	tagSize   int
+}
+
+// parseSealed parses the grammar of a JWE. It judges no algorithm.
+func parseSealed(token []byte) (*sealedToken, error) {
+	parts, err := split(token, 5)
+	if err != nil {
+		return nil, err
+	}
+	t := &sealedToken{protected: parts[0], tagSize: decodedLen(parts[4])}
+	if t.header, err = parseHeader(parts[0]); err != nil {
+		return nil, err
+	}
+	if t.key, err = decode(parts[1]); err != nil {
+		return nil, err
+	}
+	if t.iv, err = decode(parts[2]); err != nil {
+		return nil, err
+	}
+	n := decodedLen(parts[3])
+	t.body = make([]byte, n+t.tagSize)
+	if err := decodeTo(t.body[:n], parts[3]); err != nil {
+		return nil, err
+	}
+	return t, decodeTo(t.body[n:], parts[4])
+}
+
+// A signedToken is a JWS in compact serialization, RFC 7515, Section 7.1.
+type signedToken struct {
+	input     []byte // what is signed: header and payload as they were sent
+	header    *header
+	payload   []byte // as it was sent
+	signature []byte
+}
+
+// parseSigned parses the grammar of a JWS. It judges no algorithm.
+func parseSigned(token []byte) (*signedToken, error) {
+	parts, err := split(token, 3)
+	if err != nil {
+		return nil, err
+	}
+	t := &signedToken{input: token[:len(token)-len(parts[2])-1], payload: parts[1]}
+	if t.header, err = parseHeader(parts[0]); err != nil {
+		return nil, err
+	}
+	t.signature, err = decode(parts[2])
+	return t, err
+}
+
+// looksSigned reports whether content is meant to be a JWS in compact
+// serialization: three parts, of which the first begins as a JSON object does
+// in base64url.
+func looksSigned(content []byte) bool {
+	return bytes.HasPrefix(content, []byte("ey")) && bytes.Count(content, []byte{'.'}) == 2
+}

@@ -1,0 +1,94 @@
+package jwe
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+
+	josecipher "github.com/go-jose/go-jose/v4/cipher"
+)
+
+// sizes are those of a content encryption, in octets: RFC 7518, Sections 5.2
+// and 5.3.
+type sizes struct{ key, iv, tag int }
+
+func (a Algorithm) sizes() sizes {
+	switch a {
+	case A128GCM:
+		return sizes{16, 12, 16}
+	case A192GCM:
+		return sizes{24, 12, 16}
+	case A256GCM:
+		return sizes{32, 12, 16}
+	case A128CBCHS256:
+		return sizes{32, 16, 16}
+	case A192CBCHS384:
+		return sizes{48, 16, 24}
+	case A256CBCHS512:
+		return sizes{64, 16, 32}
+	}
+	return sizes{}
+}
+
+func (a Algorithm) gcm() bool { return a == A128GCM || a == A192GCM || a == A256GCM }
+
+// aead returns the content encryption under a key of the right size.
+func (a Algorithm) aead(key []byte) (cipher.AEAD, error) {
+	if len(key) != a.sizes().key || len(key) == 0 {
+		return nil, errors.New("content key of the wrong size")
+	}
+	if !a.gcm() {
+		return josecipher.NewCBCHMAC(key, aes.NewCipher)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// sealContent appends ciphertext and tag to dst. If dst is content[:0] and the
+// algorithm is GCM, it works in place.
+func sealContent(enc Algorithm, dst, key, iv, content, protected []byte) ([]byte, error) {
+	aead, err := enc.aead(key)
+	if err != nil {
+		return nil, err
+	}
+	if !enc.gcm() {
+		dst = nil
+	}
+	return aead.Seal(dst, iv, content, protected), nil
+}
+
+// checkSizes checks what the algorithms require of the parts of a JWE before
+// any key is used. The tag has exactly its size: what is taken from one end of
+// the ciphertext and added to the other is not the same token (trap J6).
+func (t *sealedToken) checkSizes() error {
+	want := t.header.enc.sizes()
+	n := len(t.body) - t.tagSize
+	switch {
+	case len(t.iv) != want.iv:
+		return errors.New("IV of the wrong size")
+	case t.tagSize != want.tag:
+		return errors.New("tag of the wrong size")
+	case !t.header.enc.gcm() && (n == 0 || n%aes.BlockSize != 0):
+		return errors.New("ciphertext is not made of blocks")
+	case (t.header.alg == ECDHES) != (len(t.key) == 0):
+		return errors.New("encrypted key where there is none, or none where there is one")
+	}
+	return nil
+}
+
+// open decrypts the content. If last is set no other key will be tried, and it
+// may be done in place.
+func (t *sealedToken) open(key []byte, last bool) ([]byte, error) {
+	aead, err := t.header.enc.aead(key)
+	if err != nil {
+		return nil, err
+	}
+	var dst []byte
+	if last {
+		dst = t.body[:0]
+	}
+	return aead.Open(dst, t.iv, t.body, t.protected)
+}

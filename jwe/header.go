@@ -1,0 +1,181 @@
+package jwe
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// Errors about headers quote nothing of them: that of a JWS was decrypted.
+var (
+	errNotObject = errors.New("not a JSON object")
+	errNested    = fmt.Errorf("nested more than %d deep", maxNested)
+	errTwice     = errors.New("a member appears twice, or in two letter cases")
+)
+
+// A header is the protected header of a JWE or a JWS. There is no other: compact
+// serialization has no unprotected one.
+type header struct {
+	all      map[string]any // as encoding/json decodes them
+	alg, enc Algorithm
+	kid, x5t string // hints, perhaps empty
+}
+
+// contextParameter holds the context of a conversation. RFC 7515, Section 4.3,
+// leaves its name to the two parties.
+const contextParameter = "sealwax-context"
+
+// interpreted are the parameters that mean something here. One that differs
+// from them only in its letter case is a trick or a mistake.
+var interpreted = []string{
+	"alg", "enc", "zip", "kid", "typ", "cty", "crit", "b64", "epk", "apu", "apv", "p2s", "p2c",
+	"jwk", "jku", "x5c", "x5u", "x5t", "x5t#S256", "iss", "aud", "iat", "jti", contextParameter,
+}
+
+func parseHeader(part []byte) (*header, error) {
+	if decodedLen(part) > maxHeader {
+		return nil, fmt.Errorf("header: %w", errTooLarge)
+	}
+	text, err := decode(part)
+	if err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	h := &header{}
+	if h.all, err = parseObject(text, interpreted); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	var alg, enc string
+	for name, p := range map[string]*string{
+		"alg": &alg, "enc": &enc, "kid": &h.kid, "x5t#S256": &h.x5t,
+		"x5t": new(string), "typ": new(string), "cty": new(string),
+	} {
+		v, present := h.all[name]
+		if !present {
+			continue
+		}
+		s, ok := v.(string)
+		if !ok {
+			return nil, fmt.Errorf("header: %q is not a string", name)
+		}
+		*p = s
+	}
+	h.alg, h.enc = Algorithm(alg), Algorithm(enc)
+	return h, nil
+}
+
+// carried are parameters that bring their own key, or the place of one, or ask
+// for what is not done here: RFC 8725, Sections 3.1 and 3.10. Their presence
+// is refused, whatever they say.
+var carried = []string{"crit", "b64", "zip", "jwk", "jku", "x5c", "x5u", "p2s", "p2c"}
+
+// forbidden returns an error if the header asks for what is never allowed.
+func (h *header) forbidden() error {
+	for _, name := range carried {
+		if _, ok := h.all[name]; ok {
+			return fmt.Errorf("header parameter %q", name)
+		}
+	}
+	return nil
+}
+
+// names reports whether the header names the key. It is a hint and decides
+// only what is tried first, so letter case does not matter.
+func (h *header) names(entry keyset.Key) bool {
+	info := entry.Material.Info()
+	if h.kid != "" && (strings.EqualFold(h.kid, info.Name) || h.kid == string(info.ID)) {
+		return true
+	}
+	k, ok := entry.Material.(*Key)
+	return ok && slices.ContainsFunc(k.hints, func(hint string) bool {
+		return strings.EqualFold(h.kid, hint) || strings.EqualFold(h.x5t, hint)
+	})
+}
+
+// message returns what goes into [envelope.Message].Header.
+func (h *header) message() map[string]any {
+	out := make(map[string]any, len(h.all))
+	for name, v := range h.all {
+		switch name {
+		case "alg", "enc", "kid", "epk", "apu", "apv", "x5t", "x5t#S256":
+		default:
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// parseObject decodes one JSON object: nothing after it, no member twice in
+// any object, no letter-case variants of each other or of the known names, no
+// invalid UTF-8. encoding/json alone is lenient in all of these.
+func parseObject(text []byte, known []string) (map[string]any, error) {
+	if !utf8.Valid(text) || !json.Valid(text) {
+		return nil, errNotObject
+	}
+	v, err := parseValue(json.NewDecoder(bytes.NewReader(text)), 0)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, errNotObject
+	}
+	for name := range object {
+		for _, k := range known {
+			if name != k && strings.EqualFold(name, k) {
+				return nil, errTwice
+			}
+		}
+	}
+	return object, nil
+}
+
+func parseValue(d *json.Decoder, depth int) (any, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, errNotObject // a number that does not fit, for one
+	}
+	delim, ok := t.(json.Delim)
+	if !ok {
+		return t, nil
+	}
+	if depth++; depth > maxNested {
+		return nil, errNested
+	}
+	if delim == '[' {
+		list := []any{}
+		for d.More() {
+			v, err := parseValue(d, depth)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err := d.Token()
+		return list, err
+	}
+	object := map[string]any{}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, errNotObject
+		}
+		name, _ := t.(string)
+		folded := strings.ToLower(strings.ToUpper(name))
+		if seen[folded] {
+			return nil, errTwice
+		}
+		seen[folded] = true
+		if object[name], err = parseValue(d, depth); err != nil {
+			return nil, err
+		}
+	}
+	_, err = d.Token()
+	return object, err
+}

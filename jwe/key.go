@@ -1,0 +1,257 @@
+package jwe
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// A Key is one JOSE key. It implements [keyset.Material]. It is immutable and
+// safe for concurrent use. It prints and logs without its private half.
+type Key struct {
+	info  keyset.Info
+	kind  kind
+	alg   Algorithm // that the key is bound to, perhaps none
+	hints []string  // other names of the key that a partner may write as "kid"
+
+	public    crypto.PublicKey  // *rsa, *ecdsa, ed25519, or *ecdh for X25519
+	private   crypto.PrivateKey // the same, or nil
+	dh        *ecdh.PublicKey   // for ECDH-ES
+	dhPrivate *ecdh.PrivateKey
+}
+
+var _ keyset.Material = (*Key)(nil)
+
+// NewKey returns a private key for one use. private is an *[rsa.PrivateKey],
+// *[ecdsa.PrivateKey], *[ecdh.PrivateKey], or [ed25519.PrivateKey]; it is copied.
+// If kid is empty, it becomes the thumbprint of RFC 7638.
+//
+// A use of Signing|Encryption is possible for RSA and the NIST curves, where a
+// partner insists on one key for both.
+func NewKey(kid string, private crypto.PrivateKey, use keyset.Use) (*Key, error) {
+	k, err := newKey(spec{kid: kid, use: use, private: private})
+	return k, prefixed(err)
+}
+
+// NewPublicKey returns a public key. public is an *[rsa.PublicKey],
+// *[ecdsa.PublicKey], *[ecdh.PublicKey], or [ed25519.PublicKey]; it is copied.
+func NewPublicKey(kid string, public crypto.PublicKey, use keyset.Use) (*Key, error) {
+	k, err := newKey(spec{kid: kid, use: use, public: public})
+	return k, prefixed(err)
+}
+
+// GenerateKey returns a new private key for one use: an RSA key of 3072 bits for
+// RSA-OAEP, RSA-OAEP-256, PS256, and RS256 (and their larger siblings), an EC
+// key for ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A256KW, ES256, ES384, and ES512, an
+// Ed25519 key for EdDSA. The key is bound to the algorithm.
+func GenerateKey(kid string, alg Algorithm) (*Key, error) {
+	var private crypto.PrivateKey
+	var err error
+	switch {
+	case alg.fits(kindRSA):
+		private, err = rsa.GenerateKey(rand.Reader, 3072)
+	case alg.fits(kindEd25519):
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+	case alg.fits(kindP256):
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case alg.fits(kindP384):
+		private, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case alg.fits(kindP521):
+		private, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	default:
+		return nil, fmt.Errorf("jwe: no key is generated for %q", alg)
+	}
+	if err != nil {
+		return nil, prefixed(err)
+	}
+	k, err := newKey(spec{kid: kid, use: alg.use(), alg: alg, private: private})
+	return k, prefixed(err)
+}
+
+func prefixed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("jwe: %w", err)
+}
+
+// A spec is all that is known of a key before it is checked.
+type spec struct {
+	kid                 string
+	use                 keyset.Use
+	alg                 Algorithm
+	public              crypto.PublicKey  // one of
+	private             crypto.PrivateKey // these two
+	notBefore, notAfter time.Time
+	hints               []string
+}
+
+// newKey checks everything that makes a key unfit once, so that Seal and Open
+// have to ask only what a key is allowed to do.
+func newKey(s spec) (*Key, error) {
+	k := &Key{alg: s.alg}
+	var err error
+	if s.private != nil {
+		err = k.takePrivate(s.private)
+	} else {
+		err = k.takePublic(s.public)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := k.checkUse(s.use, s.alg); err != nil {
+		return nil, err
+	}
+	id, err := k.thumbprint()
+	if err != nil {
+		return nil, err
+	}
+	if len(s.kid) > maxName || !utf8.ValidString(s.kid) {
+		return nil, fmt.Errorf("kid is not valid UTF-8 of at most %d bytes", maxName)
+	}
+	k.hints = append(slices.Clone(s.hints), k.fingerprints()...)
+	k.info = keyset.Info{
+		ID: id, Name: s.kid, Format: keyset.JOSE, Private: k.private != nil, Use: s.use,
+		Algorithm: string(k.kind), NotBefore: s.notBefore, NotAfter: s.notAfter,
+	}
+	if k.info.Name == "" {
+		k.info.Name = string(id)
+	}
+	if k.kind == kindRSA {
+		k.info.Bits = k.rsaPublic().N.BitLen()
+		k.info.Algorithm = fmt.Sprintf("RSA-%d", k.info.Bits)
+	}
+	return k, nil
+}
+
+func (k *Key) checkUse(use keyset.Use, alg Algorithm) error {
+	const both = keyset.Signing | keyset.Encryption
+	switch {
+	case use == 0:
+		return errors.New("the use of the key is not known: signing or encryption")
+	case use&^both != 0:
+		return fmt.Errorf("unknown use %d", use)
+	case k.kind == kindEd25519 && use != keyset.Signing, k.kind == kindX25519 && use != keyset.Encryption:
+		return fmt.Errorf("an %s key is not for %s", k.kind, use)
+	case alg == "":
+		return nil
+	case alg.use() == 0:
+		return fmt.Errorf("bound to an algorithm that is not supported: %q", cut(string(alg)))
+	case alg.use() != use || !alg.fits(k.kind):
+		return fmt.Errorf("an %s key for %s cannot be bound to %s", k.kind, use, alg)
+	}
+	return nil
+}
+
+func (k *Key) rsaPublic() *rsa.PublicKey { return k.public.(*rsa.PublicKey) }
+
+// WithName returns k under another "kid". If kid is empty, it becomes the
+// thumbprint. It panics if kid is not valid UTF-8 of at most 256 bytes.
+func (k *Key) WithName(kid string) *Key {
+	if len(kid) > maxName || !utf8.ValidString(kid) {
+		panic("jwe: WithName: kid is not valid UTF-8 of at most 256 bytes")
+	}
+	out := *k
+	if out.info.Name = kid; kid == "" {
+		out.info.Name = string(k.info.ID)
+	}
+	return &out
+}
+
+// Info implements [keyset.Material]. Name is the "kid"; NotBefore and NotAfter
+// are those of the certificate that the key was read from, if it was.
+func (k *Key) Info() keyset.Info { return k.info }
+
+// Public implements [keyset.Material].
+func (k *Key) Public() keyset.Material { return k.publicKey() }
+
+func (k *Key) publicKey() *Key {
+	if k.private == nil {
+		return k
+	}
+	out := *k
+	out.private, out.dhPrivate, out.info.Private = nil, nil, false
+	return &out
+}
+
+// SelfTest implements [keyset.Material]: it signs and verifies, encrypts and
+// decrypts, for every use of k.
+func (k *Key) SelfTest(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if k.private == nil {
+		return fmt.Errorf("jwe: self-test of a public key: %w", errors.ErrUnsupported)
+	}
+	for _, test := range []struct {
+		use keyset.Use
+		run func(Algorithm) error
+	}{{keyset.Signing, k.testSigning}, {keyset.Encryption, k.testEncryption}} {
+		if k.info.Use&test.use == 0 {
+			continue
+		}
+		alg, err := choose(k, test.use, "")
+		if err == nil {
+			err = test.run(alg)
+		}
+		if err != nil {
+			return fmt.Errorf("jwe: self-test of key %s: %w", k.info.ID, err)
+		}
+	}
+	return nil
+}
+
+func (k *Key) testSigning(alg Algorithm) error {
+	digest := alg.digest([]byte("self-test"))
+	signature, err := k.sign(alg, digest)
+	if err == nil && !k.verify(alg, digest, signature) {
+		err = errors.New("the public half does not verify what the private half signed")
+	}
+	return err
+}
+
+func (k *Key) testEncryption(alg Algorithm) error {
+	w, err := k.wrap(alg, A256GCM)
+	if err != nil {
+		return err
+	}
+	t := &sealedToken{header: &header{alg: alg, enc: A256GCM}, key: w.encrypted}
+	var a *agreement
+	if w.ephemeral != nil {
+		a = &agreement{kind: k.kind, epk: w.ephemeral}
+	}
+	content, err := t.unwrap(k, a)
+	if err == nil && string(content) != string(w.content) {
+		err = errors.New("the private half does not decrypt what the public half encrypted")
+	}
+	return err
+}
+
+// String returns the kid, the kind, and the use.
+func (k *Key) String() string {
+	half := "public"
+	if k.private != nil {
+		half = "private"
+	}
+	return fmt.Sprintf("%s %s key %q for %s", half, k.info.Algorithm, cut(k.info.Name), k.info.Use)
+}
+
+// Format implements [fmt.Formatter] for the key and for a copy of its value:
+// every verb prints the same as String.
+func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }

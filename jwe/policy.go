@@ -1,0 +1,198 @@
+package jwe
+
+import (
+	"crypto"
+	"fmt"
+	"slices"
+
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// An Algorithm is a value of the "alg" or "enc" header parameter.
+type Algorithm string
+
+// The algorithms of RFC 7518 and RFC 8037 that are allowed.
+const (
+	RSAOAEP256   Algorithm = "RSA-OAEP-256" // "alg" of the encryption
+	RSAOAEP      Algorithm = "RSA-OAEP"     // accepted, never produced unless set
+	ECDHES       Algorithm = "ECDH-ES"
+	ECDHESA128KW Algorithm = "ECDH-ES+A128KW"
+	ECDHESA256KW Algorithm = "ECDH-ES+A256KW"
+
+	A128GCM      Algorithm = "A128GCM" // "enc"
+	A192GCM      Algorithm = "A192GCM"
+	A256GCM      Algorithm = "A256GCM"
+	A128CBCHS256 Algorithm = "A128CBC-HS256"
+	A192CBCHS384 Algorithm = "A192CBC-HS384"
+	A256CBCHS512 Algorithm = "A256CBC-HS512"
+
+	PS256 Algorithm = "PS256" // "alg" of the signature
+	PS384 Algorithm = "PS384"
+	PS512 Algorithm = "PS512"
+	ES256 Algorithm = "ES256"
+	ES384 Algorithm = "ES384"
+	ES512 Algorithm = "ES512"
+	EdDSA Algorithm = "EdDSA"
+	RS256 Algorithm = "RS256" // accepted, never produced unless set; so are
+	RS384 Algorithm = "RS384" // these two
+	RS512 Algorithm = "RS512"
+)
+
+// Algorithms is one choice for each purpose.
+type Algorithms struct {
+	Key, Content, Signature Algorithm
+}
+
+// A purpose is what an algorithm is for. Zero is none that is allowed.
+type purpose uint8
+
+const (
+	forKey purpose = iota + 1
+	forContent
+	forSignature
+)
+
+// These are the allow-list: whatever is not in them is refused.
+var (
+	keyAlgorithms       = []Algorithm{RSAOAEP256, RSAOAEP, ECDHES, ECDHESA128KW, ECDHESA256KW}
+	contentAlgorithms   = []Algorithm{A128GCM, A192GCM, A256GCM, A128CBCHS256, A192CBCHS384, A256CBCHS512}
+	signatureAlgorithms = []Algorithm{PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, RS256, RS384, RS512}
+)
+
+func (a Algorithm) purpose() purpose {
+	switch {
+	case slices.Contains(keyAlgorithms, a):
+		return forKey
+	case slices.Contains(contentAlgorithms, a):
+		return forContent
+	case slices.Contains(signatureAlgorithms, a):
+		return forSignature
+	}
+	return 0
+}
+
+// A kind is the type of a key together with its curve. One algorithm fits one
+// kind, or one family of them, and no other: RFC 8725, Section 3.1.
+type kind string
+
+const (
+	kindRSA     kind = "RSA"
+	kindP256    kind = "P-256"
+	kindP384    kind = "P-384"
+	kindP521    kind = "P-521"
+	kindEd25519 kind = "Ed25519"
+	kindX25519  kind = "X25519"
+)
+
+// fits reports whether keys of the kind work with the algorithm.
+func (a Algorithm) fits(k kind) bool {
+	switch a {
+	case RSAOAEP256, RSAOAEP, PS256, PS384, PS512, RS256, RS384, RS512:
+		return k == kindRSA
+	case ECDHES, ECDHESA128KW, ECDHESA256KW:
+		return k == kindP256 || k == kindP384 || k == kindP521 || k == kindX25519
+	case ES256:
+		return k == kindP256
+	case ES384:
+		return k == kindP384
+	case ES512:
+		return k == kindP521
+	case EdDSA:
+		return k == kindEd25519
+	}
+	return false
+}
+
+// use is what a key does that is bound to the algorithm.
+func (a Algorithm) use() keyset.Use {
+	switch a.purpose() {
+	case forKey:
+		return keyset.Encryption
+	case forSignature:
+		return keyset.Signing
+	}
+	return 0
+}
+
+// hash is that of a signature; EdDSA has none.
+func (a Algorithm) hash() crypto.Hash {
+	switch a {
+	case PS256, RS256, ES256:
+		return crypto.SHA256
+	case PS384, RS384, ES384:
+		return crypto.SHA384
+	case PS512, RS512, ES512:
+		return crypto.SHA512
+	}
+	return 0
+}
+
+// defaultFor is what Seal uses with a key that is bound to no algorithm.
+func defaultFor(use keyset.Use, k kind) Algorithm {
+	if use == keyset.Encryption {
+		if k == kindRSA {
+			return RSAOAEP256
+		}
+		return ECDHESA256KW
+	}
+	switch k {
+	case kindRSA:
+		return PS256
+	case kindP256:
+		return ES256
+	case kindP384:
+		return ES384
+	case kindP521:
+		return ES512
+	}
+	return EdDSA
+}
+
+// may reports whether k is allowed to do this: by its use, by the algorithm it
+// is bound to, and by what it is: traps J2 and J3.
+func (k *Key) may(use keyset.Use, alg Algorithm) bool {
+	return k.info.Use&use != 0 && alg.use() == use && alg.fits(k.kind) && (k.alg == "" || k.alg == alg)
+}
+
+// choose returns the algorithm to seal with under k: the one that k is bound
+// to, or set, or the default.
+func choose(k *Key, use keyset.Use, set Algorithm) (Algorithm, error) {
+	alg := k.alg
+	switch {
+	case alg == "" && set != "":
+		alg = set
+	case alg == "":
+		alg = defaultFor(use, k.kind)
+	case set != "" && set != alg:
+		return "", fmt.Errorf("key %s is bound to %s, and Config.Seal says %s", k.info.ID, alg, set)
+	}
+	if !k.may(use, alg) {
+		return "", fmt.Errorf("%s does not fit key %s (%s)", alg, k.info.ID, k.info.Algorithm)
+	}
+	return alg, nil
+}
+
+// An acceptance is the set of algorithms to open with.
+type acceptance map[Algorithm]bool
+
+// accepting narrows the allow-list to list, purpose by purpose.
+func accepting(list []Algorithm) (acceptance, error) {
+	narrowed := map[purpose]bool{}
+	for _, a := range list {
+		p := a.purpose()
+		if p == 0 {
+			return nil, fmt.Errorf("Accept: %q is not allowed", a)
+		}
+		narrowed[p] = true
+	}
+	accept := acceptance{}
+	for _, a := range list {
+		accept[a] = true
+	}
+	for _, a := range slices.Concat(keyAlgorithms, contentAlgorithms, signatureAlgorithms) {
+		if !narrowed[a.purpose()] {
+			accept[a] = true
+		}
+	}
+	return accept, nil
+}
