@@ -1,0 +1,241 @@
+package jwe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// A Config configures an [Envelope]. Own and Peer are required; the zero value
+// of every other field is the recommended setting. New copies the Config.
+type Config struct {
+	Own  keyset.Source // our private keys: sign and decrypt
+	Peer keyset.Source // the partner's public keys: verify and encrypt
+
+	// Seal overrides the algorithms to seal with. Where empty, they follow
+	// from the keys: the algorithm that a key is bound to, or else
+	// RSA-OAEP-256 or ECDH-ES+A256KW, A256GCM, and PS256, ES256 (or its larger
+	// siblings), or EdDSA. It is an error of Seal if a key is bound to another
+	// algorithm, or does not fit.
+	Seal Algorithms
+
+	// Accept narrows the algorithms to open with. If nil, all that are
+	// allowed are accepted; a purpose of which it names none is not narrowed.
+	// It cannot widen them.
+	Accept []Algorithm
+
+	// PayloadType is the "cty" of the JWS. If empty, there is none.
+	PayloadType string
+
+	// Header and SignedHeader hold further protected header parameters, of
+	// the JWE and of the JWS, that a partner asks for, such as "typ", or
+	// "iat" in its own unit. A parameter that the envelope itself sets or
+	// interprets there is an error in New: "alg", "enc", "zip", "kid", "crit",
+	// "epk", "apu", "apv", "p2s", "p2c", "b64", "jwk", "jku", "x5c", "x5u",
+	// "x5t", "x5t#S256", and, in SignedHeader, "cty" and what the fields below
+	// set. A value that is a func(time.Time) any is called for each message.
+	//
+	// The "cty" of the JWE is "JWT" unless Header says otherwise.
+	Header, SignedHeader map[string]any
+
+	// Self and Partner name the two parties, and differ. If set, Seal binds
+	// each message to them: "iss", "aud", "iat" (in seconds), and a random
+	// "jti" in the protected header of the JWS. Open rejects a message that is
+	// bound to others, there or, if the payload is a JSON object, in its
+	// members "iss" and "aud" where they are names. Set both or neither.
+	Self, Partner string
+
+	// RequireBound makes Open reject messages that are bound to nobody. A
+	// message signed for somebody else, or for nobody in particular, can
+	// otherwise be passed on to us by whoever received it. It needs Self and
+	// Partner.
+	RequireBound bool
+
+	// SealContext and OpenContext keep conversations under the same keys
+	// apart: an order from a refund, a request from a reply. Seal signs
+	// SealContext with each message, in the protected header of the JWS, as
+	// "sealwax-context"; if OpenContext is set, Open rejects messages without
+	// it or with another. A server's are its client's the other way round.
+	SealContext, OpenContext string
+
+	// MaxSize limits payloads in Seal and in Open, in bytes. Open also rejects
+	// a message that is longer than one with such a payload can be. If zero,
+	// the limit is 8 MiB.
+	MaxSize int64
+
+	// MaxAge rejects messages whose signatures are all older, or undated. The
+	// date of a JWS is its protected "iat", in seconds, or that of a JSON
+	// payload; the header of the JWE dates nothing. If zero, age is not
+	// limited, and an undated JWS counts as made on arrival. In any case a
+	// signature dated more than five minutes in the future does not count.
+	MaxAge time.Duration
+
+	Waive   []envelope.Waiver // exceptions to the defaults, each with its reason
+	Observe envelope.Observer // if not nil, told about every call
+	Now     func() time.Time  // if nil, time.Now
+}
+
+const encryptOnly = "jwe.InsecureEncryptOnly"
+
+// InsecureEncryptOnly makes Seal produce a JWE without a JWS inside, and lets
+// Open accept one; a JWS that is inside must still verify. Anyone who has our
+// public key can then produce a message that opens; the transport has to
+// authenticate the partner, for example with mutual TLS that ends in this
+// process. What only a signature can carry or show cannot be combined with it:
+// SignedHeader, PayloadType, Self, SealContext, OpenContext, and MaxAge.
+func InsecureEncryptOnly(reason string) envelope.Waiver {
+	return envelope.NewWaiver(encryptOnly, reason)
+}
+
+// An Envelope seals and opens JOSE messages. It is safe for concurrent use.
+type Envelope struct {
+	c            Config
+	x            *exchange.Exchange
+	accept       acceptance
+	encryptOnly  bool
+	header       []parameter // of the JWE, by name
+	signedHeader []parameter // of the JWS, by name
+}
+
+var _ envelope.Envelope = (*Envelope)(nil)
+
+// New returns an envelope. It returns an error if a source is missing or holds
+// keys of another format or half, if an algorithm is not allowed, if fields
+// contradict each other, or if a waiver is unknown or has no reason.
+func New(c Config) (*Envelope, error) {
+	e := &Envelope{c: c}
+	if e.c.MaxSize == 0 {
+		e.c.MaxSize = defaultMaxSize
+	}
+	var err error
+	var errs []error
+	e.x, err = exchange.New(exchange.Config{
+		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge,
+		Waive: c.Waive, Observe: c.Observe, Now: c.Now,
+	}, encryptOnly)
+	errs = append(errs, err)
+	if err == nil {
+		e.encryptOnly = e.x.Waived(encryptOnly)
+	}
+	errs = append(errs, e.c.check(e.encryptOnly))
+	e.accept, err = accepting(c.Accept)
+	errs = append(errs, err)
+	e.header, err = parameters("Header", c.Header, reserved)
+	errs = append(errs, err)
+	e.signedHeader, err = parameters("SignedHeader", c.SignedHeader, c.reservedSigned())
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("jwe: %w", err)
+	}
+	e.c.Accept, e.c.Header, e.c.SignedHeader, e.c.Waive = nil, nil, nil, nil
+	return e, nil
+}
+
+func (c *Config) check(encryptOnly bool) error {
+	var errs []error
+	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	for _, s := range []struct {
+		name string
+		alg  Algorithm
+		want purpose
+	}{{"Key", c.Seal.Key, forKey}, {"Content", c.Seal.Content, forContent}, {"Signature", c.Seal.Signature, forSignature}} {
+		if s.alg != "" && s.alg.purpose() != s.want {
+			bad("Seal.%s: %q is not allowed", s.name, s.alg)
+		}
+	}
+	if c.MaxSize < 0 || c.MaxSize > largestMaxSize {
+		bad("MaxSize is %d, not between 0 and %d", c.MaxSize, int64(largestMaxSize))
+	}
+	if (c.Self == "") != (c.Partner == "") {
+		bad("set both Self and Partner, or neither")
+	}
+	if c.Self != "" && c.Self == c.Partner {
+		bad("Self and Partner are the same: %q", c.Self)
+	}
+	if c.RequireBound && c.Self == "" {
+		bad("RequireBound needs Self and Partner")
+	}
+	for _, s := range []string{c.PayloadType, c.Self, c.Partner, c.SealContext, c.OpenContext} {
+		if !utf8.ValidString(s) || len(s) > maxName {
+			bad("a name or context is not valid UTF-8 of at most %d bytes", maxName)
+		}
+	}
+	if encryptOnly && (len(c.SignedHeader) != 0 || c.PayloadType != "" || c.Self != "" ||
+		c.SealContext != "" || c.OpenContext != "" || c.MaxAge != 0 || c.Seal.Signature != "") {
+		bad("without a signature there is nothing to hold SignedHeader, PayloadType, Self, SealContext, OpenContext, MaxAge, or Seal.Signature")
+	}
+	return errors.Join(errs...)
+}
+
+// ContentType implements [envelope.Envelope]. It is
+// "application/jose; charset=utf-8".
+func (e *Envelope) ContentType() string { return "application/jose; charset=utf-8" }
+
+// reserved are parameters that only the envelope sets.
+var reserved = []string{
+	"alg", "enc", "zip", "kid", "crit", "epk", "apu", "apv", "p2s", "p2c", "b64",
+	"jwk", "jku", "x5c", "x5u", "x5t", "x5t#S256",
+}
+
+func (c *Config) reservedSigned() []string {
+	out := append(slices.Clone(reserved), "cty", contextParameter)
+	if c.Self != "" {
+		out = append(out, "iss", "aud", "iat", "jti")
+	}
+	return out
+}
+
+// A parameter is one header parameter of the Config: its JSON, or the function
+// that makes its value for each message.
+type parameter struct {
+	name string
+	json json.RawMessage
+	make func(time.Time) any
+}
+
+// parameters returns those of a Config by name. The values become JSON at once,
+// so that nothing the caller does to them later reaches a message.
+func parameters(field string, m map[string]any, reserved []string) ([]parameter, error) {
+	var out []parameter
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		p := parameter{name: name}
+		if slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, name) }) {
+			errs = append(errs, fmt.Errorf("%s: the envelope itself sets or refuses %q", field, name))
+			continue
+		}
+		if slices.ContainsFunc(out, func(o parameter) bool { return strings.EqualFold(o.name, name) }) {
+			errs = append(errs, fmt.Errorf("%s: %q appears in two letter cases", field, name))
+			continue
+		}
+		var err error
+		if f, ok := m[name].(func(time.Time) any); ok && f != nil {
+			p.make = f
+		} else if p.json, err = json.Marshal(m[name]); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %q is neither JSON nor a func(time.Time) any: %w", field, name, err))
+		}
+		out = append(out, p)
+	}
+	return out, errors.Join(errs...)
+}
+
+// at returns the JSON of the value for a message made at t.
+func (p parameter) at(t time.Time) (json.RawMessage, error) {
+	if p.make == nil {
+		return p.json, nil
+	}
+	text, err := json.Marshal(p.make(t))
+	if err != nil {
+		return nil, fmt.Errorf("header parameter %q: %w", p.name, err)
+	}
+	return text, nil
+}
