@@ -100,6 +100,9 @@ func New(c Config) (*Envelope, error) {
 		// Whoever may write may then also read (EFAIL).
 		errs = append(errs, errors.New("InsecureUnsigned and InsecureUnprotected together"))
 	}
+	if err == nil && x.Waived(waiveUnsigned) && (c.RequireBound || c.OpenContext != "" || c.MaxAge != 0) {
+		errs = append(errs, errors.New("InsecureUnsigned beside RequireBound, OpenContext, or MaxAge, which ask something of a signature"))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("pgp: %w", err)
 	}

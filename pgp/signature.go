@@ -133,6 +133,12 @@ func (e *Envelope) judge(c *exchange.Call, v *exchange.Verdicts, p rawPacket, pa
 // judgeBy judges a signature as one by the given key. It returns no reason if
 // the signature counts.
 func (e *Envelope) judgeBy(c *exchange.Call, s signer, sig *packet.Signature, payload []byte) (envelope.Reason, error, error) {
+	if !named(sig) {
+		// One of many that could have made it: cryptography says which.
+		if reason, cause, err := verified(c, s, sig, payload); reason != "" || err != nil {
+			return reason, cause, err
+		}
+	}
 	switch {
 	case s.own:
 		return envelope.Misdirected, errors.New("signed by a key of our own"), nil
@@ -145,11 +151,10 @@ func (e *Envelope) judgeBy(c *exchange.Call, s signer, sig *packet.Signature, pa
 	if !e.certified(c, s) {
 		return envelope.Forbidden, errors.New("the certificate is valid only by self-signatures under SHA-1"), nil
 	}
-	if err := c.Verification(); err != nil {
-		return "", nil, err
-	}
-	if err := s.part.verify(sig, payload); err != nil {
-		return envelope.BadSignature, err, nil
+	if named(sig) {
+		if reason, cause, err := verified(c, s, sig, payload); reason != "" || err != nil {
+			return reason, cause, err
+		}
 	}
 	if err := inTime(c, s, sig); err != nil {
 		return envelope.OutOfTime, err, nil
@@ -158,6 +163,21 @@ func (e *Envelope) judgeBy(c *exchange.Call, s signer, sig *packet.Signature, pa
 		return envelope.Misdirected, err, nil
 	}
 	return "", nil, nil
+}
+
+func verified(c *exchange.Call, s signer, sig *packet.Signature, payload []byte) (envelope.Reason, error, error) {
+	if err := c.Verification(); err != nil {
+		return "", nil, err
+	}
+	if err := s.part.verify(sig, payload); err != nil {
+		return envelope.BadSignature, err, nil
+	}
+	return "", nil, nil
+}
+
+// named reports whether a signature names its key.
+func named(sig *packet.Signature) bool {
+	return len(sig.IssuerFingerprint) != 0 || sig.IssuerKeyId != nil && *sig.IssuerKeyId != 0
 }
 
 // inTime judges the date of a signature by the key, by its entry in the set, and
