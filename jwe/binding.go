@@ -63,12 +63,16 @@ func (s statement) date() (time.Time, error) {
 	return at, nil
 }
 
+// latestDate is the end of the year 9999. A date in milliseconds is later.
+const latestDate = 253402300799
+
 // numericDate is the NumericDate of RFC 7519, Section 2.
 func numericDate(v any) (time.Time, bool) {
 	seconds, ok := v.(float64)
-	if !ok || seconds < 0 || seconds >= 1<<40 {
+	if !ok || seconds < 0 {
 		return time.Time{}, false
 	}
+	seconds = min(seconds, latestDate)
 	whole, part := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(part*1e9)), true
 }
