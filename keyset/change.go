@@ -41,7 +41,7 @@ func (s *Set) with(e *entry) (*Set, error) {
 // A Pending or Retiring key can become Active, an Active key Retiring, and every
 // key Revoked. For all else WithState returns [ErrTransition], and
 // [ErrNotFound] if there is no such key. It asks for no evidence; see
-// [Ring.Promote].
+// [Ring.Promote]. Since becomes zero, for a [Ring] to fill in.
 func (s *Set) WithState(id ID, state State) (*Set, error) {
 	e, err := s.entry(id)
 	if err != nil {
@@ -58,14 +58,15 @@ func (s *Set) WithState(id ID, state State) (*Set, error) {
 }
 
 func (s *Set) withState(revision uint64, e *entry, state State) *Set {
-	changed := *e
-	changed.State = state
-	changed.Since = time.Time{} // a set has no clock; a ring fills it in
+	changed := e.with(func(k *Key) {
+		k.State = state
+		k.Since = time.Time{} // a set has no clock; a ring fills it in
+	})
 	keys := slices.Clone(s.keys)
 	n := s.index[e.info.ID]
-	keys[n] = &changed
+	keys[n] = changed
 	if state == Active {
-		keys = slices.Insert(slices.Delete(keys, n, n+1), 0, &changed)
+		keys = slices.Insert(slices.Delete(keys, n, n+1), 0, changed)
 	}
 	return s.derive(revision, keys)
 }

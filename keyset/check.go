@@ -87,6 +87,8 @@ func (f Finding) LogValue() slog.Value {
 // that are or will soon be expired, nothing to seal or to open with, keys in
 // transition, keys that fall short of what was agreed with the partner. It
 // returns nil if there is nothing to report. Revoked keys are not looked at.
+// The end of a decryption key of ours is reported although the key goes on to
+// decrypt: the partner may refuse to encrypt to it.
 //
 // What concerns the set comes first, then each key in order of preference, its
 // problems in the order of the constants.

@@ -40,7 +40,7 @@ func (s *Set) Find(text string) (Key, error) {
 	case 0:
 		return Key{}, fmt.Errorf("%w: no ID, name, or source %.128q", ErrNotFound, text)
 	case 1:
-		return found[0].Key, nil
+		return *found[0].Key, nil
 	}
 	var list strings.Builder
 	for n, e := range found {

@@ -22,7 +22,7 @@ func TestFind(t *testing.T) {
 		sourced(peerCert.in(keyset.Active, a, named("Example Bank")), "file:a.asc"),
 		sourced(peerCert.in(keyset.Retiring, b, named("Example Bank")), "file:b.asc"),
 		peerCert.in(keyset.Pending, c, named("own-2027")),
-		peerCert.in(keyset.Pending, d, named(b)),                // calls itself by the ID of another
+		peerCert.in(keyset.Pending, d, named(b)),                  // calls itself by the ID of another
 		peerCert.in(keyset.Revoked, e, named("BBBBBBBBBBBB0002")), // and by the short ID of another
 	)
 	tests := []struct {

@@ -12,9 +12,10 @@ import (
 // by *pgp.Key and *jwe.Key.
 //
 // Material is immutable and safe for concurrent use. Its String, Format, and
-// LogValue methods, if any, never reveal a secret. Implement it on a pointer:
-// package fmt prints what it finds behind unexported fields without asking for
-// any of these methods, but it does not follow pointers there.
+// LogValue methods, if any, never reveal a secret. Implement it on a pointer
+// type and keep the secret behind a second pointer: behind unexported fields,
+// and for verbs that do not fit, package fmt asks for none of these methods, but
+// follows one pointer at most.
 type Material interface {
 	// Info describes the key. It performs no cryptography and no I/O, and
 	// returns the same each time.

@@ -66,15 +66,12 @@ func (s *Set) probing(id ID) *Set {
 	keys := slices.Clone(s.keys)
 	for n, e := range keys {
 		if e.State == Active && e.info.Seals() && e.info.ID != id {
-			changed := *e
-			changed.State = Retiring
-			keys[n] = &changed
+			keys[n] = e.with(func(k *Key) { k.State = Retiring })
 		}
 	}
 	if n, ok := s.index[id]; ok && keys[n].State != Revoked {
-		changed := *keys[n]
-		changed.State = Active
-		keys = slices.Insert(slices.Delete(keys, n, n+1), 0, &changed)
+		probed := keys[n].with(func(k *Key) { k.State = Active })
+		keys = slices.Insert(slices.Delete(keys, n, n+1), 0, probed)
 	}
 	return s.derive(s.revision, keys)
 }

@@ -124,9 +124,7 @@ func (s *Set) dated(before *Set, now time.Time) *Set {
 		if &keys[0] == &s.keys[0] {
 			keys = slices.Clone(s.keys)
 		}
-		changed := *e
-		changed.Since = since
-		keys[n] = &changed
+		keys[n] = e.with(func(k *Key) { k.Since = since })
 	}
 	if len(keys) == 0 || &keys[0] == &s.keys[0] {
 		return s
@@ -240,14 +238,15 @@ func (s *Set) revoking(before *Set) *Set {
 			keys, changed = append(keys, old), true
 			continue
 		}
-		e := *keys[n]
-		if e.State != Revoked {
-			e.State, e.Since = Revoked, old.Since
-		}
+		e := keys[n].with(func(k *Key) {
+			if k.State != Revoked {
+				k.State, k.Since = Revoked, old.Since
+			}
+		})
 		if !isTombstone(old.Material) {
 			e.Material, e.info = old.Material, old.info
 		}
-		keys[n], changed = &e, true
+		keys[n], changed = e, true
 	}
 	if !changed {
 		return s

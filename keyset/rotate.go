@@ -93,13 +93,13 @@ func (r *Ring) Refresh(ctx context.Context, m Material, source string) error {
 			if outrun = e.info != old.info; outrun {
 				return cur, nil // another copy came in between: merge with that one
 			}
-			fresh := *e
-			fresh.Material, fresh.info, fresh.Source = merged.Material, merged.info, from
+			fresh := e.with(func(k *Key) { k.Material, k.Source = merged.Material, from })
+			fresh.info = merged.info
 			if resealed {
 				fresh.Evidence = ""
 				cur.uses[id].dropProof()
 			}
-			s, err := cur.set.replace(&fresh)
+			s, err := cur.set.replace(fresh)
 			if err != nil {
 				return nil, err
 			}
@@ -157,9 +157,7 @@ func (r *Ring) Acknowledge(id ID, by string) error {
 		case e.Evidence == by:
 			return cur, nil
 		}
-		acknowledged := *e
-		acknowledged.Evidence = by
-		s, err := cur.set.replace(&acknowledged)
+		s, err := cur.set.replace(e.with(func(k *Key) { k.Evidence = by }))
 		if err != nil {
 			return nil, err
 		}

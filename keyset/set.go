@@ -40,16 +40,23 @@ type Set struct {
 }
 
 // An entry is immutable and shared by the sets that are derived from each
-// other. It is held by pointer also because fmt does not follow pointers
-// behind unexported fields, so that a Set printed by any verb shows none.
+// other. Its key lies behind two pointers: a Set cannot be a [fmt.Formatter],
+// and fmt follows one pointer if the verb fits none of the fields.
 type entry struct {
-	Key
+	*Key
 	info *Info // read once; its address tells one copy of the material from another
 }
 
 func newEntry(k Key) *entry {
 	i := k.Material.Info()
-	return &entry{k, &i}
+	return &entry{&k, &i}
+}
+
+// with returns a changed copy of e.
+func (e *entry) with(change func(*Key)) *entry {
+	k := *e.Key
+	change(&k)
+	return &entry{&k, e.info}
 }
 
 func (e *entry) sealsAt(at time.Time) bool {
@@ -179,7 +186,7 @@ func (s *Set) Private() bool { return s.private }
 func (s *Set) All() iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		for _, e := range s.keys {
-			if !yield(e.Key) {
+			if !yield(*e.Key) {
 				return
 			}
 		}
@@ -191,7 +198,7 @@ func (s *Set) All() iter.Seq[Key] {
 func (s *Set) Sealing(at time.Time) iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		for _, e := range s.keys {
-			if e.sealsAt(at) && !yield(e.Key) {
+			if e.sealsAt(at) && !yield(*e.Key) {
 				return
 			}
 		}
@@ -203,7 +210,7 @@ func (s *Set) Sealing(at time.Time) iter.Seq[Key] {
 func (s *Set) Opening() iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		for _, e := range s.keys {
-			if e.opens() && !yield(e.Key) {
+			if e.opens() && !yield(*e.Key) {
 				return
 			}
 		}
@@ -213,7 +220,7 @@ func (s *Set) Opening() iter.Seq[Key] {
 // Lookup returns the key with the given ID, in whatever state it is.
 func (s *Set) Lookup(id ID) (Key, bool) {
 	if n, ok := s.index[id]; ok {
-		return s.keys[n].Key, true
+		return *s.keys[n].Key, true
 	}
 	return Key{}, false
 }
@@ -226,7 +233,7 @@ func (s *Set) Public() *Set {
 		if e.State == Revoked {
 			continue
 		}
-		k := e.Key
+		k := *e.Key
 		k.Material = k.Material.Public()
 		k.Evidence, k.Source, k.Note = "", "", ""
 		// Better no key than a secret, should an implementation of Public be wrong.
@@ -265,9 +272,7 @@ func (s *Set) equal(t *Set) bool {
 func (s *Set) outline() *Set {
 	entries := make([]*entry, len(s.keys))
 	for n, e := range s.keys {
-		k := e.Key
-		k.Material = nil
-		entries[n] = &entry{k, e.info}
+		entries[n] = e.with(func(k *Key) { k.Material = nil })
 	}
 	return s.derive(s.revision, entries)
 }

@@ -110,7 +110,9 @@ func TestTransitions(t *testing.T) {
 	}
 	for _, from := range allStates {
 		for _, to := range append([]keyset.State{0, 5}, allStates...) {
-			s := newSet(t, 3, ownCert.in(keyset.Active, "A"), ownCert.in(from, "B"))
+			b := ownCert.in(from, "B")
+			b.Since = time.Now()
+			s := newSet(t, 3, ownCert.in(keyset.Active, "A"), b)
 			before := states(s)
 			next, err := s.WithState("B", to)
 			assert.Equal(t, before, states(s), "the receiver stays as it is")
@@ -128,6 +130,7 @@ func TestTransitions(t *testing.T) {
 			}
 			assert.Equal(t, want, states(next))
 			assert.Equal(t, to, lookup(t, next, "B").State)
+			assert.True(t, lookup(t, next, "B").Since.IsZero(), "a set has no clock")
 		}
 	}
 	_, err := newSet(t, 1, ownCert.in(keyset.Active, "A")).WithState("B", keyset.Active)
