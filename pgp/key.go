@@ -112,8 +112,8 @@ func (c *certificate) info(table []*component) keyset.Info {
 	return i
 }
 
-// fitFor returns the components for one use, the newest first. Revoked ones
-// are among them: a revoked certificate must be readable to be merged.
+// fitFor returns the components for one use, the newest first, a subkey before
+// a primary key of the same age. Revoked ones are among them: a revoked certificate must be readable to be merged.
 func fitFor(table []*component, use keyset.Use, private bool) []*component {
 	var out []*component
 	for _, k := range table {
@@ -122,7 +122,7 @@ func fitFor(table []*component, use keyset.Use, private bool) []*component {
 			continue
 		}
 		i := 0
-		for i < len(out) && !k.window.NotBefore.After(out[i].window.NotBefore) {
+		for i < len(out) && k.window.NotBefore.Before(out[i].window.NotBefore) {
 			i++
 		}
 		out = append(out[:i], append([]*component{k}, out[i:]...)...)

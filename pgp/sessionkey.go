@@ -139,7 +139,7 @@ func (s *sessionPacket) unwrapRSA(k *component) (sessionKey, error) {
 	}
 	padded := make([]byte, private.Size())
 	copy(padded[len(padded)-len(s.fields)+2:], s.fields[2:])
-	m, err := rsa.DecryptPKCS1v15(nil, private, padded)
+	m, err := private.Decrypt(nil, padded, nil) // PKCS #1 v1.5, which OpenPGP has no other than
 	if err != nil {
 		return sessionKey{}, errUndecryptable
 	}
