@@ -69,18 +69,24 @@ func agreeWith(t testing.TB, to *ecdh.PublicKey, header func(epk string) string,
 }
 
 // concatKDF is one round of RFC 7518, Section 4.6.2.
-func concatKDF(z []byte, alg string, size int) []byte {
+func concatKDF(z []byte, alg string, size int, party ...string) []byte {
 	var in bytes.Buffer
 	u32 := func(n int) { _ = binary.Write(&in, binary.BigEndian, uint32(n)) }
 	u32(1)
 	in.Write(z)
-	u32(len(alg))
-	in.WriteString(alg)
-	u32(0)
-	u32(0)
+	for _, s := range append([]string{alg}, append(party, "", "")[:2]...) {
+		u32(len(s))
+		in.WriteString(s)
+	}
 	u32(size * 8)
 	sum := sha256.Sum256(in.Bytes())
 	return sum[:size]
+}
+
+func ecdhOf(t testing.TB, k *ecdsa.PrivateKey) *ecdh.PublicKey {
+	p, err := k.PublicKey.ECDH()
+	require.NoError(t, err)
+	return p
 }
 
 func signES256(t testing.TB, key *ecdsa.PrivateKey, header, payload string) string {

@@ -443,9 +443,7 @@ var hostileTokens = func() []hostile {
 }()
 
 func agreement(t testing.TB, s *stage, to *ecdsa.PrivateKey, header func(epk string) string) string {
-	k, err := to.PublicKey.ECDH()
-	require.NoError(t, err)
-	return agreeWith(t, k, header, signES256(t, s.sign, goodJWS, "{}"))
+	return agreeWith(t, ecdhOf(t, to), header, signES256(t, s.sign, goodJWS, "{}"))
 }
 
 func TestHostileTokens(t *testing.T) {
