@@ -25,6 +25,12 @@ import (
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
+func unb64(t testing.TB, s string) []byte {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	require.NoError(t, err)
+	return b
+}
+
 func random(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b)

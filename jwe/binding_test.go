@@ -1,0 +1,218 @@
+package jwe_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+)
+
+func TestBinding(t *testing.T) {
+	const unnamed = `{"alg":"ES256"}`
+	for _, tt := range []struct {
+		name            string
+		header, payload string // "alg" is added
+		reason          envelope.Reason
+		bound           bool
+	}{
+		{name: "bound in the header", header: `"iss":"them","aud":"us"`, payload: "x", bound: true},
+		{name: "bound in the payload", payload: `{"iss":"them","aud":"us"}`, bound: true},
+		{name: "bound in both", header: `"iss":"them","aud":"us"`, payload: `{"iss":"them","aud":"us"}`, bound: true},
+		{name: "bound half and half", header: `"iss":"them"`, payload: `{"aud":"us"}`, bound: true},
+		{name: "one of several", header: `"iss":"them","aud":["others","us"]`, payload: "x", bound: true},
+		{name: "escaped names in the payload", payload: `{"\u0069ss":"them","a\u0075d":"us"}`, bound: true},
+		{name: "bound to nobody", payload: "x"},
+		{name: "only by name of the sender", header: `"iss":"them"`, payload: "x"},
+		{name: "only to a recipient", header: `"aud":"us"`, payload: "x"},
+		{name: "names deeper inside the payload", payload: `{"a":{"iss":"x","aud":"y"},"b":["iss","aud"]}`},
+		{name: "a payload of another use of the words", header: `"iss":"them","aud":"us"`, payload: `{"aud":12.50,"iss":null}`, bound: true},
+		{name: "a payload that is no object", payload: `["iss","aud"]`},
+		{name: "a payload that is not JSON", payload: `{"iss":"x","aud":"y"`},
+		{name: "to others, in the header", header: `"iss":"them","aud":"others"`, payload: "x", reason: envelope.Misdirected},
+		{name: "to several others", header: `"iss":"them","aud":["a","b"]`, payload: "x", reason: envelope.Misdirected},
+		{name: "to an empty list", header: `"iss":"them","aud":[]`, payload: "x", reason: envelope.Misdirected},
+		{name: "by others", header: `"iss":"others","aud":"us"`, payload: "x", reason: envelope.Misdirected},
+		{name: "by us", header: `"iss":"us","aud":"them"`, payload: "x", reason: envelope.Misdirected},
+		{name: "names that are none", header: `"iss":1,"aud":"us"`, payload: "x", reason: envelope.Misdirected},
+		{name: "an audience that is none", header: `"iss":"them","aud":{"us":1}`, payload: "x", reason: envelope.Misdirected},
+		{name: "to others, in the payload", payload: `{"iss":"them","aud":"others"}`, reason: envelope.Misdirected},
+		{name: "to others, in the payload, escaped", payload: `{"\u0061ud":"others"}`, reason: envelope.Misdirected},
+		{name: "to us in the header, to others in the payload", header: `"iss":"them","aud":"us"`, payload: ` {"aud":"others"}`, reason: envelope.Misdirected},
+		{name: "to others in the header, to us in the payload", header: `"aud":"others"`, payload: `{"iss":"them","aud":"us"}`, reason: envelope.Misdirected},
+		{name: "twice in the payload", payload: `{"iss":"them","aud":"others","aud":"us"}`, reason: envelope.Misdirected},
+		{name: "in letter-case variants in the header", header: `"iss":"them","aud":"us","Aud":"others"`, payload: "x", reason: envelope.Malformed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			signKey := newEC(t, curve256)
+			w.theirSign, w.ourDecrypt = signing(t, "sig", signKey), encryption(t, "dec", rsaKeys[1]())
+			header := unnamed
+			if tt.header != "" {
+				header = `{"alg":"ES256",` + tt.header + `}`
+			}
+			token := []byte(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, signES256(t, signKey, header, tt.payload)))
+
+			us := w.ours(t, jwe.Config{Self: "us", Partner: "them"})
+			strict := w.ours(t, jwe.Config{Self: "us", Partner: "them", RequireBound: true})
+			if tt.reason != "" {
+				rejects(t, us, token, tt.reason)
+				rejects(t, strict, token, tt.reason)
+				return
+			}
+			assert.Equal(t, tt.bound, open(t, us, token).Bound)
+			if tt.bound {
+				assert.True(t, open(t, strict, token).Bound)
+			} else {
+				rejects(t, strict, token, envelope.Misdirected)
+			}
+			assert.False(t, open(t, w.ours(t, jwe.Config{}), token).Bound, "without names nothing can be said")
+		})
+	}
+}
+
+// Seal writes what Open looks for.
+func TestSealBinds(t *testing.T) {
+	at := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	w := newWorld(t)
+	them := w.theirs(t, jwe.Config{Self: "them", Partner: "us", SealContext: "order", Now: clock(at)})
+	us := w.ours(t, jwe.Config{Self: "us", Partner: "them", OpenContext: "order", RequireBound: true, MaxAge: time.Minute, Now: clock(at)})
+	m := open(t, us, seal(t, them, `{"amount":1}`))
+	assert.True(t, m.Bound)
+	assert.True(t, m.Signers[0].Time.Equal(at))
+	assert.Equal(t, "them", m.Header["iss"])
+	assert.Equal(t, "us", m.Header["aud"])
+	assert.Equal(t, "order", m.Header["sealwax-context"])
+	assert.Len(t, m.Header["jti"], 22)
+	assert.NotContains(t, m.Header, "alg")
+	assert.NotContains(t, m.Header, "kid")
+}
+
+// X sends us an echo request, takes our signed reply, and encrypts it anew to Y
+// as an order of ours: surreptitious forwarding, trap J18.
+func TestForwarding(t *testing.T) {
+	w := newWorld(t)
+	xDecrypt := newEC(t, curve256)
+	yWorld := newWorld(t)
+	our := func(partner string, peer *jwe.Key) *jwe.Envelope {
+		return newEnvelope(t, jwe.Config{Own: set(t, w.ourSign, w.ourDecrypt), Peer: set(t, peer.Public().(*jwe.Key)),
+			Self: "us", Partner: partner})
+	}
+	token, err := jose.ParseEncryptedCompact(string(seal(t, our("x", encryption(t, "x", xDecrypt)), `{"order":1}`)),
+		[]jose.KeyAlgorithm{jose.ECDH_ES_A256KW}, []jose.ContentEncryption{jose.A256GCM})
+	require.NoError(t, err)
+	signed, err := token.Decrypt(xDecrypt)
+	require.NoError(t, err)
+
+	forwarded := encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, string(signed))
+	y := func(c jwe.Config) *jwe.Envelope {
+		c.Own, c.Peer = set(t, yWorld.ourSign, encryption(t, "y", rsaKeys[1]())), set(t, public(w.ourSign)...)
+		return newEnvelope(t, c)
+	}
+	open(t, y(jwe.Config{}), []byte(forwarded)) // what happens to those who give no names
+	rejects(t, y(jwe.Config{Self: "y", Partner: "us"}), []byte(forwarded), envelope.Misdirected)
+	rejects(t, y(jwe.Config{Self: "y", Partner: "us", RequireBound: true}), []byte(forwarded), envelope.Misdirected)
+}
+
+func TestContext(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		sealed, opened string
+		ok             bool
+	}{
+		{"", "", true}, {"order", "", true}, {"order", "order", true},
+		{"", "order", false}, {"refund", "order", false}, {"Order", "order", false},
+	} {
+		sealed := seal(t, w.theirs(t, jwe.Config{SealContext: tt.sealed}), "x")
+		us := w.ours(t, jwe.Config{OpenContext: tt.opened})
+		if tt.ok {
+			open(t, us, sealed)
+		} else {
+			rejects(t, us, sealed, envelope.Misdirected)
+		}
+	}
+}
+
+// One key on both sides, as in a careless sandbox: our messages do not come
+// back as the partner's.
+func TestReflectionWithSharedKey(t *testing.T) {
+	w := newWorld(t)
+	us := w.ours(t, jwe.Config{Peer: set(t, public(w.ourSign, w.ourDecrypt)...)})
+	rejects(t, us, seal(t, us, "x"), envelope.Misdirected)
+}
+
+// The digest is that of what was signed, however it is encrypted; two messages
+// with one payload differ where the parties are named.
+func TestDigest(t *testing.T) {
+	w := newWorld(t)
+	signKey := newEC(t, curve256)
+	w.theirSign, w.ourDecrypt = signing(t, "sig", signKey), encryption(t, "dec", rsaKeys[1]())
+	us := w.ours(t, jwe.Config{})
+	signed := signES256(t, signKey, goodJWS, "{}")
+	digest := func(token string) [32]byte { return open(t, us, []byte(token)).Signers[0].Digest }
+	one, two := encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, signed), encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, signed)
+	require.NotEqual(t, one, two)
+	assert.Equal(t, digest(one), digest(two))
+	assert.NotZero(t, digest(one))
+	resigned := signES256(t, signKey, goodJWS, "{}") // ECDSA signs the same octets differently
+	assert.Equal(t, digest(one), digest(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, resigned)))
+	assert.NotEqual(t, digest(one), digest(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, signES256(t, signKey, goodJWS, "{ }"))))
+
+	named := w.theirs(t, jwe.Config{Self: "them", Partner: "us", Now: clock(time.Now())})
+	assert.NotEqual(t, digest(string(seal(t, named, "{}"))), digest(string(seal(t, named, "{}"))))
+}
+
+// Header parameters go out as the partner wants them and come back as they were
+// signed; those of the JWE are nobody's.
+func TestHeaderParameters(t *testing.T) {
+	at := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	w := newWorld(t)
+	list := []any{"a"}
+	them := w.theirs(t, jwe.Config{
+		Header:       map[string]any{"iat": func(t time.Time) any { return t.UnixMilli() }, "channel": "web"},
+		SignedHeader: map[string]any{"typ": "JWT", "list": list, "at": func(t time.Time) any { return t.Unix() }},
+		PayloadType:  "json", Now: clock(at),
+	})
+	list[0] = "changed after New"
+	sealed := seal(t, them, "{}")
+	m := open(t, w.ours(t, jwe.Config{}), sealed)
+	assert.Equal(t, map[string]any{"typ": "JWT", "list": []any{"a"}, "at": float64(at.Unix()), "cty": "json"}, m.Header)
+
+	outer, _, _ := strings.Cut(string(sealed), ".")
+	var h map[string]any
+	require.NoError(t, json.Unmarshal(unb64(t, outer), &h))
+	assert.Equal(t, float64(at.UnixMilli()), h["iat"])
+	assert.Equal(t, "web", h["channel"])
+	assert.Equal(t, "JWT", h["cty"])
+	assert.Equal(t, "our-decrypt", h["kid"])
+
+	other := w.theirs(t, jwe.Config{Header: map[string]any{"cty": "JOSE"}})
+	outer, _, _ = strings.Cut(string(seal(t, other, "{}")), ".")
+	clear(h)
+	require.NoError(t, json.Unmarshal(unb64(t, outer), &h))
+	assert.Equal(t, "JOSE", h["cty"])
+
+	fails := w.theirs(t, jwe.Config{Header: map[string]any{"bad": func(time.Time) any { return make(chan int) }}})
+	_, err := fails.Seal(t.Context(), nil)
+	assert.ErrorContains(t, err, `header parameter "bad"`)
+	long := w.theirs(t, jwe.Config{SignedHeader: map[string]any{"x": strings.Repeat("x", 8<<10)}})
+	_, err = long.Seal(t.Context(), nil)
+	assert.ErrorContains(t, err, "header of the JWS")
+}
+
+// The type of the content decides nothing: the content does.
+func TestContentTypes(t *testing.T) {
+	w := newWorld(t)
+	signKey := newEC(t, curve256)
+	w.theirSign, w.ourDecrypt = signing(t, "sig", signKey), encryption(t, "dec", rsaKeys[1]())
+	us := w.ours(t, jwe.Config{})
+	for _, cty := range []string{"", `,"cty":"JWT"`, `,"cty":"JOSE"`, `,"cty":"application/jose"`} {
+		open(t, us, []byte(encryptTo(t, &rsaKeys[1]().PublicKey, `{"alg":"RSA-OAEP-256","enc":"A256GCM"`+cty+`}`, signES256(t, signKey, goodJWS, "{}"))))
+	}
+}
