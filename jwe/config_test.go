@@ -1,0 +1,186 @@
+package jwe_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+func TestNewRefuses(t *testing.T) {
+	w := newWorld(t)
+	own, peer := set(t, w.ourSign, w.ourDecrypt), set(t, public(w.theirSign, w.theirDecrypt)...)
+	only := []envelope.Waiver{jwe.InsecureEncryptOnly("test")}
+	for _, tt := range []struct {
+		name, want string
+		c          jwe.Config
+	}{
+		{"no Own", "Own is nil", jwe.Config{Peer: peer}},
+		{"no Peer", "Peer is nil", jwe.Config{Own: own}},
+		{"public Own", "Own holds public keys", jwe.Config{Own: peer, Peer: peer}},
+		{"private Peer", "Peer holds private keys", jwe.Config{Own: own, Peer: own}},
+		{"Seal.Key", `Seal.Key: "RSA1_5" is not allowed`, jwe.Config{Own: own, Peer: peer, Seal: jwe.Algorithms{Key: "RSA1_5"}}},
+		{"Seal.Content", `Seal.Content: "PS256" is not allowed`, jwe.Config{Own: own, Peer: peer, Seal: jwe.Algorithms{Content: jwe.PS256}}},
+		{"Seal.Signature", `Seal.Signature: "none" is not allowed`, jwe.Config{Own: own, Peer: peer, Seal: jwe.Algorithms{Signature: "none"}}},
+		{"Accept", `Accept: "HS256" is not allowed`, jwe.Config{Own: own, Peer: peer, Accept: []jwe.Algorithm{"HS256"}}},
+		{"MaxSize", "MaxSize is -1", jwe.Config{Own: own, Peer: peer, MaxSize: -1}},
+		{"MaxAge", "MaxAge is negative", jwe.Config{Own: own, Peer: peer, MaxAge: -1}},
+		{"Self alone", "set both Self and Partner", jwe.Config{Own: own, Peer: peer, Self: "us"}},
+		{"Self is Partner", "are the same", jwe.Config{Own: own, Peer: peer, Self: "us", Partner: "us"}},
+		{"RequireBound alone", "RequireBound needs", jwe.Config{Own: own, Peer: peer, RequireBound: true}},
+		{"a context that is no text", "not valid UTF-8", jwe.Config{Own: own, Peer: peer, SealContext: "\xff"}},
+		{"Header kid", `Header: the envelope itself sets or refuses "kid"`, jwe.Config{Own: own, Peer: peer, Header: map[string]any{"kid": "x"}}},
+		{"Header in another case", `"ALG"`, jwe.Config{Own: own, Peer: peer, Header: map[string]any{"ALG": "x"}}},
+		{"Header in two cases", "two letter cases", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"a": 1, "A": 2}}},
+		{"Header crit", `"crit"`, jwe.Config{Own: own, Peer: peer, SignedHeader: map[string]any{"crit": []string{"exp"}}}},
+		{"SignedHeader cty", `SignedHeader: the envelope itself sets or refuses "cty"`, jwe.Config{Own: own, Peer: peer, SignedHeader: map[string]any{"cty": "x"}}},
+		{"SignedHeader iss beside Self", `"iss"`, jwe.Config{Own: own, Peer: peer, Self: "us", Partner: "them", SignedHeader: map[string]any{"iss": "x"}}},
+		{"another function", "neither JSON nor a func(time.Time) any", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"iat": func(t time.Time) int64 { return t.Unix() }}}},
+		{"no function", "neither JSON nor a func(time.Time) any", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"iat": (func(time.Time) any)(nil)}}},
+		{"a channel", "neither JSON", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"x": make(chan int)}}},
+		{"unknown waiver", `unknown waiver "pgp.InsecureUnsigned"`, jwe.Config{Own: own, Peer: peer, Waive: []envelope.Waiver{envelope.NewWaiver("pgp.InsecureUnsigned", "x")}}},
+		{"empty waiver", "unknown waiver", jwe.Config{Own: own, Peer: peer, Waive: []envelope.Waiver{{}}}},
+		{"encrypt only with a context", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, SealContext: "x"}},
+		{"encrypt only with names", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, Self: "us", Partner: "them"}},
+		{"encrypt only with a limit of age", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, MaxAge: 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := jwe.New(tt.c)
+			assert.Nil(t, e)
+			assert.ErrorContains(t, err, tt.want)
+			assert.ErrorContains(t, err, "jwe: ")
+		})
+	}
+	assert.Panics(t, func() { jwe.InsecureEncryptOnly(" ") })
+}
+
+// New copies the Config: what the caller does to it later changes nothing.
+func TestNewCopies(t *testing.T) {
+	w := newWorld(t)
+	waive := []envelope.Waiver{jwe.InsecureEncryptOnly("test")}
+	accept := []jwe.Algorithm{jwe.A256GCM}
+	header := map[string]any{"typ": "a"}
+	us := w.ours(t, jwe.Config{Waive: waive, Accept: accept, Header: header})
+	waive[0], accept[0], header["typ"] = envelope.Waiver{}, jwe.A128GCM, "b"
+	them := w.theirs(t, jwe.Config{Waive: []envelope.Waiver{jwe.InsecureEncryptOnly("test")}})
+	open(t, us, seal(t, them, "x"))
+	assert.Equal(t, "a", open(t, them, seal(t, us, "x")).Header["typ"])
+}
+
+func TestEncryptOnly(t *testing.T) {
+	w := newWorld(t)
+	waiver := jwe.InsecureEncryptOnly("mutual TLS ends here")
+	var events []envelope.Event
+	observe := func(_ context.Context, e envelope.Event) { events = append(events, e) }
+	ring := keyset.NewRing(set(t, w.ourDecrypt)) // nothing to sign with, and nothing to verify with
+	c := jwe.Config{Waive: []envelope.Waiver{waiver}, Own: ring, Peer: set(t, public(w.theirDecrypt)...), Observe: observe}
+	us := newEnvelope(t, c)
+	them := newEnvelope(t, jwe.Config{Waive: c.Waive, Own: set(t, w.theirDecrypt), Peer: set(t, public(w.ourDecrypt)...),
+		Header: map[string]any{"iat": 5}})
+
+	sealed := seal(t, them, `{"a":1}`)
+	m := open(t, us, sealed)
+	assert.Equal(t, `{"a":1}`, string(m.Payload))
+	assert.Empty(t, m.Signers)
+	assert.False(t, m.Bound)
+	assert.Equal(t, []envelope.Waiver{waiver}, m.Waived)
+	assert.Equal(t, map[string]any{"iat": 5.0}, m.Header, "that of the JWE")
+	u, _ := ring.Usage(w.ourDecrypt.Info().ID)
+	assert.Zero(t, u.Opened, "a message that anybody can make proves nothing")
+
+	seal(t, us, "x")
+	require.Len(t, events, 2)
+	for _, e := range events {
+		assert.Equal(t, []envelope.Waiver{waiver}, e.Waived)
+	}
+	assert.Equal(t, "open", events[0].Op)
+	assert.Equal(t, "seal", events[1].Op)
+	require.Len(t, events[1].Keys, 1)
+	assert.Equal(t, w.theirDecrypt.Info().ID, events[1].Keys[0].ID)
+
+	rejects(t, w.ours(t, jwe.Config{}), sealed, envelope.Unsigned)
+
+	t.Run("a JWS inside must still verify", func(t *testing.T) {
+		migrating := w.ours(t, jwe.Config{Waive: c.Waive})
+		signed := seal(t, w.theirs(t, jwe.Config{}), "x")
+		m := open(t, migrating, signed)
+		assert.Empty(t, m.Waived, "the waiver did not matter")
+		assert.Len(t, m.Signers, 1)
+		rejects(t, us, signed, envelope.UnknownSigner)
+	})
+	t.Run("payloads that are no JWS", func(t *testing.T) {
+		for _, payload := range []string{"", "1.2.3", "eyes only", "a.b", "ey.e"} {
+			assert.Equal(t, payload, string(open(t, us, seal(t, them, payload)).Payload))
+		}
+		rejects(t, us, seal(t, them, "eyJ.x.y"), envelope.Malformed)
+	})
+}
+
+// Errors that are ours are not rejections.
+func TestOurErrors(t *testing.T) {
+	w := newWorld(t)
+	us := w.ours(t, jwe.Config{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("shutting down")
+	cancel(reason)
+	m, err := us.Open(ctx, []byte("x"))
+	assert.Nil(t, m)
+	assert.ErrorIs(t, err, reason)
+	assert.NotErrorIs(t, err, envelope.ErrRejected)
+	sealed, err := us.Seal(ctx, nil)
+	assert.Nil(t, sealed)
+	assert.ErrorIs(t, err, reason)
+
+	nobody := w.ours(t, jwe.Config{Peer: setOf(t, entries(keyset.Pending, public(w.theirSign, w.theirDecrypt)...)...)})
+	_, err = nobody.Seal(t.Context(), nil)
+	assert.ErrorIs(t, err, envelope.ErrNoKey)
+	assert.ErrorContains(t, err, string(w.theirDecrypt.Info().ID), "who there is")
+}
+
+func TestObserver(t *testing.T) {
+	w := newWorld(t)
+	var events []envelope.Event
+	us := w.ours(t, jwe.Config{Observe: func(_ context.Context, e envelope.Event) { events = append(events, e) }})
+	sealed := seal(t, w.theirs(t, jwe.Config{}), "x")
+	open(t, us, sealed)
+	rejects(t, us, []byte("x"), envelope.Malformed)
+	own := seal(t, us, "x")
+	require.Len(t, events, 3)
+	assert.Equal(t, int64(len(sealed)), events[0].Size)
+	assert.Len(t, events[0].Keys, 2)
+	assert.ErrorIs(t, events[1].Err, envelope.ErrRejected)
+	assert.Empty(t, events[1].Keys)
+	assert.Equal(t, int64(len(own)), events[2].Size)
+	require.Len(t, events[2].Keys, 2)
+	assert.Equal(t, []string{"ES256", "ECDH-ES+A256KW"}, []string{events[2].Keys[0].Algorithm, events[2].Keys[1].Algorithm})
+	assert.Equal(t, []bool{true, false}, []bool{events[2].Keys[0].Own, events[2].Keys[1].Own})
+}
+
+func TestContentType(t *testing.T) {
+	assert.Equal(t, "application/jose; charset=utf-8", newWorld(t).ours(t, jwe.Config{}).ContentType())
+}
+
+func TestInspect(t *testing.T) {
+	s := newStage(t, jwe.Config{})
+	o, err := jwe.Inspect([]byte(s.outer(t, `{"alg":"RSA1_5","enc":"A128CBC-HS256","kid":"a\nb","zip":"DEF"}`)))
+	require.NoError(t, err, "it judges no algorithm")
+	assert.Equal(t, []string{"RSA1_5"}, o.Algorithms)
+	assert.Equal(t, "A128CBC-HS256", o.Content)
+	assert.Equal(t, []keyset.ID{`a\nb`}, o.Recipients)
+	assert.Equal(t, keyset.JOSE, o.Format)
+	o, err = jwe.Inspect([]byte(s.outer(t, `{"alg":"RSA-OAEP","enc":"A128GCM"}`)))
+	require.NoError(t, err)
+	assert.Empty(t, o.Recipients)
+	for _, token := range []string{"", "x", "a.b.c", "....", "e30", signES256(t, s.sign, goodJWS, "{}")} {
+		o, err := jwe.Inspect([]byte(token))
+		assert.Nil(t, o)
+		assert.ErrorIs(t, err, envelope.ErrRejected)
+	}
+}
