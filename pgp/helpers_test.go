@@ -215,6 +215,7 @@ func signatureBy(t testing.TB, key *packet.PrivateKey, payload []byte, change fu
 
 // vectors returns a path in the folder of shared test vectors.
 func vectors(t testing.TB, path ...string) string {
+	t.Helper()
 	dir := os.Getenv("SEALWAX_VECTORS")
 	if dir == "" {
 		t.Skip("SEALWAX_VECTORS names no folder with test vectors")
