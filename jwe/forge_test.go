@@ -13,9 +13,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -155,4 +157,34 @@ func alias(t testing.TB, s string) string {
 	}
 	require.Fail(t, "no other spelling", s)
 	return ""
+}
+
+// oracleDate is what encoding/json says of a member "iat" that appears once.
+func oracleDate(payload string) (float64, bool) {
+	if !utf8.ValidString(payload) || !json.Valid([]byte(payload)) {
+		return 0, false
+	}
+	d := json.NewDecoder(strings.NewReader(payload))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return 0, false
+	}
+	var dates []any
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return 0, false
+		}
+		var v any
+		if err := d.Decode(&v); err != nil {
+			v = nil
+		}
+		if name == "iat" {
+			dates = append(dates, v)
+		}
+	}
+	if len(dates) != 1 {
+		return 0, false
+	}
+	at, ok := dates[0].(float64)
+	return at, ok && at >= 0
 }

@@ -1,0 +1,188 @@
+package jwe_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// fixed returns the same key in every process: seeds are made in one, and
+// opened in another.
+func fixed(t testing.TB, n byte) *ecdsa.PrivateKey {
+	k, err := ecdsa.ParseRawPrivateKey(curve256, append(make([]byte, 31), n))
+	require.NoError(t, err)
+	return k
+}
+
+func fuzzStage(t testing.TB) (us *jwe.Envelope, decrypt, sign *ecdsa.PrivateKey) {
+	decrypt, sign = fixed(t, 1), fixed(t, 2)
+	us = newEnvelope(t, jwe.Config{
+		Own:  set(t, encryption(t, "dec", decrypt), signing(t, "our-sig", fixed(t, 3))),
+		Peer: set(t, public(signing(t, "sig", sign), encryption(t, "enc", fixed(t, 4)))...),
+	})
+	return us, decrypt, sign
+}
+
+func direct(epk string) string {
+	return `{"alg":"ECDH-ES","enc":"A256GCM","kid":"dec","epk":` + epk + `}`
+}
+
+// checkOpen is what Open promises whatever it is given.
+func checkOpen(t *testing.T, us *jwe.Envelope, token []byte) *envelope.Message {
+	before := bytes.Clone(token)
+	m, err := us.Open(t.Context(), token)
+	require.Equal(t, before, token)
+	require.Equal(t, err == nil, m != nil)
+	if err != nil {
+		oe, ok := errors.AsType[*envelope.OpenError](err)
+		require.True(t, ok, "an error of ours: %v", err)
+		require.Equal(t, envelope.ErrRejected.Error(), err.Error())
+		require.NotEmpty(t, oe.Reason)
+		return nil
+	}
+	require.Len(t, m.Signers, 1)
+	return m
+}
+
+func FuzzOpen(f *testing.F) {
+	us, decrypt, sign := fuzzStage(f)
+	good := agreeWith(f, ecdhOf(f, decrypt), direct, signES256(f, sign, goodJWS, "{}"))
+	f.Add([]byte(good))
+	for _, tt := range hostileTokens {
+		if tt.name != "too large" && tt.name != "many dots" {
+			f.Add([]byte(tt.make(f, newFuzzTokens(f))))
+		}
+	}
+	f.Fuzz(func(t *testing.T, token []byte) {
+		if m := checkOpen(t, us, token); m != nil {
+			require.Equal(t, "{}", string(m.Payload), "nobody signed anything else")
+		}
+		if _, err := jwe.Inspect(token); err != nil {
+			require.ErrorIs(t, err, envelope.ErrRejected)
+		}
+	})
+}
+
+// newFuzzTokens makes hostile tokens without making keys for each.
+var newFuzzTokens = func() func(t testing.TB) *stage {
+	var s *stage
+	return func(t testing.TB) *stage {
+		if s == nil {
+			s = newStage(t, jwe.Config{})
+			s.agree, s.sign, s.ourSign = fixed(t, 1), fixed(t, 2), fixed(t, 3)
+		}
+		return s
+	}
+}()
+
+// FuzzContent goes where only somebody with our public key can go: into what is
+// encrypted.
+func FuzzContent(f *testing.F) {
+	us, decrypt, sign := fuzzStage(f)
+	good := signES256(f, sign, goodJWS, "{}")
+	f.Add("", good)
+	f.Add(`,"cty":"JWT"`, good)
+	f.Add(`,"crit":[]`, good+".")
+	for _, header := range []string{`{"alg":"none"}`, `{"alg":"ES256","iat":1e400}`, `{"alg":"ES256","aud":[[]]}`, `{"alg":"HS256","kid":"sig"}`} {
+		f.Add("", signES256(f, sign, header, `{"iss":1,"aud":"\u0061","iat":-1}`))
+	}
+	named := newEnvelope(f, jwe.Config{
+		Own: set(f, encryption(f, "dec", decrypt)), Peer: set(f, public(signing(f, "sig", sign))...),
+		Self: "us", Partner: "them", OpenContext: "order", MaxAge: 1,
+	})
+	f.Fuzz(func(t *testing.T, members, content string) {
+		token := []byte(agreeWith(t, ecdhOf(t, decrypt), func(epk string) string {
+			return strings.TrimSuffix(direct(epk), "}") + members + "}"
+		}, content))
+		checkOpen(t, us, token)
+		require.Nil(t, checkOpen(t, named, token), "nothing is bound and in context")
+	})
+}
+
+// FuzzPayload compares what is read of a signed payload with encoding/json.
+func FuzzPayload(f *testing.F) {
+	us, decrypt, sign := fuzzStage(f)
+	for _, s := range []string{"", "{}", `{"iat":5}`, ` {"a":{"iat":1},"b":[{"iat":2}],"iat":3,"c":"}"}`, `{"x":"\"","i\u0061t":7}`,
+		`{"iat":1,"iat":2}`, `{"iat" : 1e1 , "z":null}`, `{"iat":"1"}`, `[{"iat":1}]`, `{"iat":1}{"iat":2}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, payload string) {
+		m := checkOpen(t, us, []byte(agreeWith(t, ecdhOf(t, decrypt), direct, signES256(t, sign, goodJWS, payload))))
+		if m == nil {
+			return // dated in the future
+		}
+		require.Equal(t, payload, string(m.Payload))
+		want, ok := oracleDate(payload)
+		if !ok {
+			require.True(t, m.Signers[0].Time.IsZero(), m.Signers[0].Time)
+			return
+		}
+		require.InDelta(t, want, float64(m.Signers[0].Time.Unix()), 1)
+	})
+}
+
+func FuzzReadKey(f *testing.F) {
+	k := signing(f, "kid", fixed(f, 1))
+	for _, private := range []bool{false, true} {
+		write := k.WritePublicJWK
+		if private {
+			write = k.WriteInsecurePrivateJWK
+		}
+		var b bytes.Buffer
+		require.NoError(f, write(&b))
+		f.Add(b.Bytes(), byte(0))
+	}
+	f.Add([]byte(pemOf("PUBLIC KEY", spki(f, &fixed(f, 1).PublicKey), nil)), byte(keyset.Signing))
+	f.Add([]byte(`{"kty":"RSA","n":"AQAB","e":"AQAB","x5c":["AAAA"]}`), byte(keyset.Encryption))
+	f.Add([]byte(`{"kty":"OKP","crv":"X25519","x":"5HaqloXfAxSzW26xEsE4PCArfWYN1N6LTF8qtoewG2E","key_ops":[]}`), byte(keyset.Encryption))
+	f.Add([]byte("0\x82\x01\x00"), byte(3))
+	f.Fuzz(func(t *testing.T, text []byte, use byte) {
+		k, err := jwe.ReadKey(bytes.NewReader(text), keyset.Use(use))
+		require.Equal(t, err == nil, k != nil)
+		if err == nil {
+			checkKey(t, k)
+		}
+	})
+}
+
+func FuzzReadKeys(f *testing.F) {
+	var b bytes.Buffer
+	require.NoError(f, jwe.WriteJWKSet(&b, set(f, signing(f, "a", fixed(f, 1)), encryption(f, "b", fixed(f, 2)))))
+	f.Add(b.Bytes())
+	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"AKP"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		keys, err := jwe.ReadKeys(bytes.NewReader(text))
+		require.Equal(t, err == nil, len(keys) > 0)
+		for _, k := range keys {
+			checkKey(t, k)
+		}
+	})
+}
+
+// checkKey is what holds for every key that was read.
+func checkKey(t *testing.T, k *jwe.Key) {
+	i := k.Info()
+	require.NotEmpty(t, i.ID)
+	require.NotZero(t, i.Use)
+	require.NotContains(t, i.ID, "=")
+	write := k.WritePublicJWK
+	if i.Private {
+		require.NoError(t, k.SelfTest(t.Context()))
+		write = k.WriteInsecurePrivateJWK
+	}
+	var b bytes.Buffer
+	require.NoError(t, write(&b))
+	back, err := jwe.ReadKey(&b, 0)
+	require.NoError(t, err)
+	j := back.Info()
+	j.NotBefore, j.NotAfter = i.NotBefore, i.NotAfter // a JWK holds no dates
+	require.Equal(t, i, j)
+}
