@@ -144,7 +144,7 @@ func hostileMessages(t testing.TB, ours, theirs *pgp.Key) []hostile {
 			return g.message(lit, sig)
 		}(), envelope.NotForUs},
 		{"without integrity protection", append(f.pkesk(), rawPacket(9, data[3:])...), envelope.Forbidden},
-		{"integrity of version 9", append(f.pkesk(), rawPacket(18, []byte{9, 1, 2, 3})...), envelope.Forbidden},
+		{"integrity of version 9", append(f.pkesk(), rawPacket(18, []byte{9, 1, 2, 3})...), envelope.Malformed},
 		{"encrypted with CAST5", weakCipher(t, ours, packet.CipherCAST5), envelope.Forbidden},
 		{"encrypted with TripleDES", weakCipher(t, ours, packet.Cipher3DES), envelope.Forbidden},
 		{"too large", bytes.Repeat([]byte("A"), 3<<20), envelope.TooLarge},

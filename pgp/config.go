@@ -24,6 +24,9 @@ type Config struct {
 	// and accepts all of them.
 	Encoding Encoding
 
+	// Data is the version of encrypted data that Seal writes. Open accepts both.
+	Data DataVersion
+
 	// MaxSize limits payloads in Open, in bytes, and with them the messages
 	// that carry them. If zero, the limit is 32 MiB.
 	MaxSize int64
@@ -59,10 +62,23 @@ type Config struct {
 	Now func() time.Time
 }
 
+// A DataVersion is a version of the Symmetrically Encrypted and Integrity
+// Protected Data packet, RFC 9580, Section 5.13.
+type DataVersion uint8
+
+const (
+	// DataByRecipient is version 2 if every recipient says in its certificate
+	// that it reads it, and version 1 otherwise.
+	DataByRecipient DataVersion = iota
+	SEIPDv1                     // AES-256 in CFB mode with a modification detection code, which every program reads
+	SEIPDv2                     // AES-256 in an AEAD mode, whatever the certificates say
+)
+
 // An Envelope seals and opens OpenPGP messages. It is safe for concurrent use.
 type Envelope struct {
 	x                        *exchange.Exchange
 	encoding                 Encoding
+	data                     DataVersion
 	maxSize                  int64
 	requireBound             bool
 	sealContext, openContext string
@@ -93,6 +109,9 @@ func New(c Config) (*Envelope, error) {
 	if c.Encoding > Binary {
 		errs = append(errs, fmt.Errorf("unknown Encoding %d", c.Encoding))
 	}
+	if c.Data > SEIPDv2 {
+		errs = append(errs, fmt.Errorf("unknown Data version %d", c.Data))
+	}
 	if len(c.SealContext) > maxContext || len(c.OpenContext) > maxContext {
 		errs = append(errs, fmt.Errorf("a context is longer than %d octets", maxContext))
 	}
@@ -109,6 +128,7 @@ func New(c Config) (*Envelope, error) {
 	return &Envelope{
 		x:                x,
 		encoding:         c.Encoding,
+		data:             c.Data,
 		maxSize:          size,
 		requireBound:     c.RequireBound,
 		sealContext:      c.SealContext,

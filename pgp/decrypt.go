@@ -2,9 +2,13 @@ package pgp
 
 import (
 	"bytes"
+	"crypto/subtle"
 	"errors"
+	"fmt"
 	"io"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -13,7 +17,7 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// A trial is a session key packet and a key of ours that may decrypt it.
+// A trial is a key of ours that may decrypt a session key packet.
 type trial struct {
 	session *sessionPacket
 	key     keyset.Key
@@ -27,33 +31,40 @@ type opened struct {
 	content string
 }
 
-// decrypt finds the key that opens o: named ones first, then the one that
-// opened last, then the others. Session keys with an integrity check of their
-// own (ECDH) come before RSA, where a good one and a bad one must not be told
-// apart: a body that does not open and a session key that does not are the same
-// step to the next candidate, and where no RSA key conforms, a random one is
-// tried on the body all the same (RFC 9580, Section 12.5, and the Bleichenbacher
-// attacks it names).
+// decrypt finds the session key that opens o.
+//
+// The order is: packets with an integrity check of their own (ECDH), then RSA;
+// in each, those that name a key of ours, then the hidden ones, for which the
+// key that opened last is tried first. A body that does not open is the same
+// step to the next candidate as a session key that does not decrypt.
+//
+// PKCS #1 v1.5 must be no oracle (RFC 9580, Section 12.5): each RSA packet
+// yields one candidate, the session key if it conforms or else a random one,
+// and either goes on to the body. So acceptance, error, and, but for the
+// parsing in the standard library, time say nothing about a packet that
+// somebody put before a good one. Random candidates leave one place among the
+// [maxBodies] for one that conforms.
 func (e *Envelope) decrypt(c *exchange.Call, o *outer) (*opened, error) {
 	trials, err := e.trials(c, o)
 	if err != nil {
 		return nil, err
 	}
 	d := decryption{c: c, data: o.data}
-	settled := map[*sessionPacket]bool{}
-	for _, t := range trials {
-		if settled[t.session] || d.bodies == maxBodies {
-			continue
+	for len(trials) != 0 && d.bodies < maxBodies {
+		n := 1
+		for n < len(trials) && trials[n].session == trials[0].session {
+			n++
 		}
-		if err := c.PrivateOp(); err != nil {
+		group := trials[:n]
+		trials = trials[n:]
+		t, sk, conforms, err := unwrapFirst(c, group)
+		if err != nil {
 			return nil, err
 		}
-		sk, err := t.session.unwrap(t.part)
-		if err != nil {
+		if !conforms && (!t.session.rsa() || d.bodies >= maxBodies-1) {
 			continue
 		}
-		settled[t.session] = true
-		if out, ok := d.try(sk); ok {
+		if out, ok := d.try(sk, conforms); ok {
 			out.use = exchange.Use(t.key, true, keyset.Encryption, t.part.name)
 			if !t.part.primary {
 				out.use.Subkey = t.part.id
@@ -61,14 +72,45 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer) (*opened, error) {
 			return out, nil
 		}
 	}
-	if d.bodies == 0 {
-		d.try(randomSessionKey())
-		d.unwrapped = false
-	}
-	return nil, d.reject(c, o, trials)
+	return nil, d.reject(c, o)
 }
 
-// trials lists what to try, in order.
+// unwrapFirst unwraps one session key with the first of its trials for which
+// that succeeds. The first is tried alone, being named or the one that opened
+// last; the rest in parallel, because nothing tells them apart. If none
+// succeeds, it returns a random session key with the first of them.
+func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, error) {
+	if err := c.PrivateOp(); err != nil {
+		return trial{}, sessionKey{}, false, err
+	}
+	sk, ok := group[0].session.unwrap(group[0].part)
+	if ok || len(group) == 1 {
+		return group[0], sk, ok, nil
+	}
+	rest := group[1:]
+	keys, oks := make([]sessionKey, len(rest)), make([]bool, len(rest))
+	width := runtime.GOMAXPROCS(0)
+	for at := 0; at < len(rest); at += width {
+		batch := rest[at:min(at+width, len(rest))]
+		var wg sync.WaitGroup
+		for i, t := range batch {
+			if err := c.PrivateOp(); err != nil {
+				wg.Wait()
+				return trial{}, sessionKey{}, false, err
+			}
+			wg.Go(func() { keys[at+i], oks[at+i] = t.session.unwrap(t.part) })
+		}
+		wg.Wait()
+		for i, t := range batch {
+			if oks[at+i] {
+				return t, keys[at+i], true, nil
+			}
+		}
+	}
+	return group[0], sk, false, nil
+}
+
+// trials lists what to try, in order, the trials of one packet together.
 func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 	revoked := map[keyset.ID]bool{} // components that a revoked key of ours has
 	for k := range c.Own.All() {
@@ -78,9 +120,16 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 			}
 		}
 	}
+	version := 3
+	if o.data.tag == tagSEIPD && o.data.body[0] == 2 {
+		version = 6 // RFC 9580, Section 10.3.2.1: the two do not mix
+	}
 	var all []trial
 	var refused error
 	for _, s := range o.sessions {
+		if s.version != version {
+			continue
+		}
 		for k := range c.Own.Opening() {
 			key, ok := k.Material.(*Key)
 			if !ok {
@@ -106,15 +155,18 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 	all = exchange.Order(c, all,
 		func(t trial) keyset.ID { return t.part.id },
 		func(t trial) bool { return t.session.names(t.part) })
-	slices.SortStableFunc(all, func(a, b trial) int { return rank(a.session) - rank(b.session) })
-	return all, nil
-}
-
-func rank(s *sessionPacket) int {
-	if s.rsa() {
-		return 1
+	// The order of packets: authenticated ones first, then by their best key.
+	place := map[*sessionPacket]int{}
+	for i, t := range all {
+		if _, ok := place[t.session]; !ok {
+			place[t.session] = i
+			if t.session.rsa() {
+				place[t.session] += len(all)
+			}
+		}
 	}
-	return 0
+	slices.SortStableFunc(all, func(a, b trial) int { return place[a.session] - place[b.session] })
+	return all, nil
 }
 
 // A decryption counts the attempts on one body.
@@ -122,38 +174,64 @@ type decryption struct {
 	c         *exchange.Call
 	data      rawPacket
 	bodies    int
-	unwrapped bool  // a session key reached the body
-	refused   error // a session key for what is not allowed
+	unwrapped bool  // a session key that conforms reached the body
+	refused   error // such a session key was for what is not allowed
 }
 
 // try decrypts the body with one candidate. A candidate for a cipher that is
 // not allowed costs what any other does.
-func (d *decryption) try(sk sessionKey) (*opened, bool) {
+func (d *decryption) try(sk sessionKey, conforms bool) (*opened, bool) {
 	d.bodies++
-	content, err := d.content(sk)
-	if err != nil {
-		d.refused = err
-		sk = randomSessionKey()
+	content, refused := d.content(sk)
+	if size, fixed := d.keySize(); refused != nil || fixed && len(sk.key) != size {
+		sk = randomSessionKey(3)
+		sk.key = sk.key[:size]
 	}
-	data, bodyErr := decryptBody(d.data, sk)
-	if err != nil || bodyErr != nil {
+	data, err := decryptBody(d.data, sk)
+	if conforms {
 		d.unwrapped = true
+		if refused != nil {
+			d.refused = refused
+		}
+	}
+	if refused != nil || err != nil {
 		return nil, false
 	}
 	return &opened{data: data, content: content}, true
 }
 
-// content returns how the message says that it is encrypted, or why that is refused.
+// content returns how the message is encrypted, or why that is refused.
 func (d *decryption) content(sk sessionKey) (string, error) {
-	name, err := cipherName(sk.cipher)
-	if err != nil {
-		return "", err
+	if aead(d.data) {
+		h, err := parseAEAD(d.data)
+		if err != nil {
+			return "", err
+		}
+		if h.libre && sk.cipher != h.cipher {
+			return "", errIntegrity
+		}
+		return h.name()
 	}
-	return name + "/CFB", nil
+	name, err := cipherName(sk.cipher)
+	return name + "/CFB", err
 }
 
+// keySize is the size of a session key for the data, and whether that is fixed:
+// of version 1, only the session key packet says it.
+func (d *decryption) keySize() (size int, fixed bool) {
+	if aead(d.data) {
+		if h, err := parseAEAD(d.data); err == nil {
+			return h.cipher.KeySize(), true
+		}
+	}
+	return packet.CipherAES256.KeySize(), false
+}
+
+// aead reports whether data is under AEAD.
+func aead(p rawPacket) bool { return p.tag == tagAEAD || p.tag == tagSEIPD && p.body[0] == 2 }
+
 // reject says why nothing opened.
-func (d *decryption) reject(c *exchange.Call, o *outer, trials []trial) error {
+func (d *decryption) reject(c *exchange.Call, o *outer) error {
 	var named []keyset.ID
 	for _, s := range o.sessions {
 		if !s.hidden() {
@@ -165,7 +243,7 @@ func (d *decryption) reject(c *exchange.Call, o *outer, trials []trial) error {
 		return envelope.Reject(envelope.Forbidden, d.refused, named...)
 	case d.unwrapped:
 		return envelope.Reject(envelope.Corrupt, errIntegrity, named...)
-	case len(trials) == 0 && toRevoked(c, o):
+	case d.bodies == 0 && toRevoked(c, o):
 		return envelope.Reject(envelope.RevokedRecipient, nil, named...)
 	}
 	return envelope.Reject(envelope.NotForUs, nil, named...)
@@ -192,8 +270,12 @@ var errIntegrity = errors.New("the content is not intact")
 // decryptBody decrypts the whole of the encrypted data, and returns nothing of
 // it unless it is intact (T1).
 func decryptBody(p rawPacket, sk sessionKey) ([]byte, error) {
-	var out bytes.Buffer
-	err := guard(func() error {
+	var out []byte
+	err := guard(func() (err error) {
+		if aead(p) {
+			out, err = decryptAEAD(p, sk.key)
+			return err
+		}
 		parsed, err := p.parse()
 		if err != nil {
 			return err
@@ -206,31 +288,48 @@ func decryptBody(p rawPacket, sk sessionKey) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		out.Grow(len(p.body) + bytes.MinRead)
-		if _, err := io.Copy(&out, r); err != nil {
+		var b bytes.Buffer
+		b.Grow(len(p.body) + bytes.MinRead)
+		if _, err := io.Copy(&b, r); err != nil {
 			return err
 		}
+		out = b.Bytes()
 		return r.Close()
 	})
 	if err != nil {
 		return nil, errIntegrity
 	}
-	return out.Bytes(), nil
+	return out, nil
 }
 
-// checkData refuses encrypted data that is not protected, before any key is used.
+// checkData refuses encrypted data that is not protected as it must be, before
+// any key is used.
 func (e *Envelope) checkData(c *exchange.Call, p rawPacket) error {
 	switch {
 	case p.tag == tagSED:
 		if !c.Waive(waiveUnprotected) {
 			return envelope.Reject(envelope.Forbidden, errors.New("the message has no integrity protection"))
 		}
-	case p.tag == tagAEAD:
-		return envelope.Reject(envelope.Forbidden, errors.New("encrypted with the AEAD packet of LibrePGP"))
 	case len(p.body) == 0:
 		return envelope.Reject(envelope.Malformed, errTruncated)
+	case aead(p):
+		h, err := parseAEAD(p)
+		if err != nil {
+			return envelope.Reject(envelope.Malformed, err)
+		}
+		if _, err := h.name(); err != nil {
+			return envelope.Reject(envelope.Forbidden, err)
+		}
 	case p.body[0] != 1:
-		return envelope.Reject(envelope.Forbidden, errors.New("encrypted with AEAD (SEIPD version 2)"))
+		return envelope.Reject(envelope.Malformed, fmt.Errorf("encrypted data of version %d", p.body[0]))
 	}
 	return nil
+}
+
+// pick returns a if choose is 1 and b if it is 0, which must be of one length,
+// without a branch.
+func pick(choose int, a, b []byte) []byte {
+	out := bytes.Clone(b)
+	subtle.ConstantTimeCopy(choose, out, a)
+	return out
 }

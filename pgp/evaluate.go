@@ -3,6 +3,7 @@ package pgp
 import (
 	"crypto"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type component struct {
 	weak          string          // why it is refused whatever its flags; empty if it is not
 	bits          int             // of an RSA modulus; otherwise zero
 	name          string          // "RSA-3072"
+
+	seipd2, gcm bool // what the owner says that it reads
 }
 
 // fingerprint returns the fingerprint of a key as keyset spells it.
@@ -45,6 +48,7 @@ func (c *certificate) evaluate(sha1 bool) []*component {
 		return nil
 	}
 	table := []*component{newComponent(c.primary, true, self)}
+	gcm := slices.Contains(self.PreferredCipherSuites, [2]uint8{uint8(packet.CipherAES256), uint8(packet.AEADModeGCM)})
 	end, hard := revocation(c.primary.sigs, packet.SigTypeKeyRevocation, primary.VerifyRevocationSignature)
 	top := table[0]
 	top.end(end, hard)
@@ -64,6 +68,9 @@ func (c *certificate) evaluate(sha1 bool) []*component {
 		k.end(end, hard)
 		k.end(top.window.NotAfter, top.revoked) // a subkey ends with its primary key at the latest
 		table = append(table, k)
+	}
+	for _, k := range table {
+		k.seipd2, k.gcm = self.SEIPDv2, gcm
 	}
 	return table
 }

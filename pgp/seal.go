@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -18,7 +17,8 @@ import (
 // Seal implements [envelope.Envelope].
 //
 // It signs with SHA-384 or better and encrypts with AES-256, whatever the
-// recipients prefer; the signatures name the recipients (Intended Recipient
+// recipients prefer, and under AEAD only if [Config.Data] or every recipient
+// says so (T15); the signatures name the recipients (Intended Recipient
 // Fingerprint, RFC 9580, Section 5.2.3.36). It does not compress.
 func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	return e.x.Seal(ctx, func(c *exchange.Call) ([]byte, error) {
@@ -63,7 +63,7 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encrypted(recipients, packets)
+	return encrypted(recipients, packets, e.dataVersion(recipients))
 }
 
 // sealers finds the component to use of each key. A key that has none fails
@@ -158,20 +158,33 @@ func literal(payload []byte) []byte {
 	return rawPacket{tagLiteral, append(head, payload...)}.encode()
 }
 
-// encrypted encrypts packets under a new session key to every recipient:
-// session keys of version 3, data of version 1 (RFC 9580, Sections 5.1.1 and
-// 5.13.1), which every OpenPGP program reads.
-func encrypted(recipients []sealer, packets []byte) ([]byte, error) {
+// encrypted encrypts packets under a new session key to every recipient.
+// Version 1 is what every OpenPGP program reads: session keys of version 3
+// (RFC 9580, Section 5.1.1), CFB with a modification detection code (5.13.1).
+// Version 2 is session keys of version 6 (5.1.2) and AEAD (5.13.2).
+func encrypted(recipients []sealer, packets []byte, version DataVersion) ([]byte, error) {
 	sk := sessionKey{sealCipher, make([]byte, sealCipher.KeySize())}
 	rand.Read(sk.key)
+	session := 3
+	if version == SEIPDv2 {
+		session = 6
+	}
 	var out bytes.Buffer
 	out.Grow(len(packets) + 1024*(1+len(recipients)))
 	for _, r := range recipients {
-		p, err := r.part.wrap(sk)
+		p, err := r.part.wrap(sk, session)
 		if err != nil {
 			return nil, fmt.Errorf("encrypting to key %s: %w", r.key.ID(), err)
 		}
 		out.Write(p.encode())
+	}
+	if version == SEIPDv2 {
+		p, err := encryptAEAD(packets, sk.key, aeadMode(recipients))
+		if err != nil {
+			return nil, err
+		}
+		out.Write(p.encode())
+		return out.Bytes(), nil
 	}
 	w, err := packet.SerializeSymmetricallyEncrypted(&out, sk.cipher, false, packet.CipherSuite{}, sk.key, nil)
 	if err != nil {
@@ -186,18 +199,40 @@ func encrypted(recipients []sealer, packets []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// wrap encrypts a session key to k.
-func (k *component) wrap(sk sessionKey) (rawPacket, error) {
+// dataVersion is the version that all recipients read: 2 if each of them says
+// so in its self-signature.
+func (e *Envelope) dataVersion(recipients []sealer) DataVersion {
+	if e.data != 0 {
+		return e.data
+	}
+	for _, r := range recipients {
+		if !r.part.seipd2 {
+			return SEIPDv1
+		}
+	}
+	return SEIPDv2
+}
+
+// aeadMode is GCM if every recipient lists it with AES-256, being the fastest,
+// or else OCB, which everybody must have (RFC 9580, Section 9.6).
+func aeadMode(recipients []sealer) packet.AEADMode {
+	for _, r := range recipients {
+		if !r.part.gcm {
+			return packet.AEADModeOCB
+		}
+	}
+	return packet.AEADModeGCM
+}
+
+// wrap encrypts a session key to k, in a packet of version 3 or 6.
+func (k *component) wrap(sk sessionKey, version int) (rawPacket, error) {
 	var b bytes.Buffer
 	err := guard(func() error {
-		return packet.SerializeEncryptedKeyAEAD(&b, k.pub, sk.cipher, false, sk.key, nil)
+		return packet.SerializeEncryptedKeyAEAD(&b, k.pub, sk.cipher, version == 6, sk.key, nil)
 	})
 	if err != nil {
 		return rawPacket{}, err
 	}
-	p, rest, err := nextPacket(b.Bytes())
-	if err == nil && (len(rest) != 0 || len(p.body) < 9 || binary.BigEndian.Uint64(p.body[1:]) != k.keyID) {
-		err = errSessionPacket
-	}
+	p, _, err := nextPacket(b.Bytes())
 	return p, err
 }

@@ -3,6 +3,7 @@ package pgp
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -90,22 +91,23 @@ type sessionKey struct {
 	key    []byte
 }
 
-// randomSessionKey is the substitute for one that did not decrypt.
-func randomSessionKey() sessionKey {
-	key := make([]byte, 32)
-	rand.Read(key)
-	return sessionKey{packet.CipherAES256, key}
+// randomSessionKey is the substitute for one that did not decrypt, for AES-256.
+func randomSessionKey(version int) sessionKey {
+	sk := sessionKey{packet.CipherAES256, make([]byte, packet.CipherAES256.KeySize())}
+	if version == 6 {
+		sk.cipher = 0
+	}
+	rand.Read(sk.key)
+	return sk
 }
 
-var errUndecryptable = errors.New("the session key does not decrypt")
-
-// unwrap decrypts the session key with k. Whatever is wrong with it is one
-// error, which says nothing about how far decryption came.
-func (s *sessionPacket) unwrap(k *component) (sessionKey, error) {
+// unwrap decrypts the session key with k. Whatever is wrong with it, the result
+// is a random session key, and nothing says how far decryption came.
+func (s *sessionPacket) unwrap(k *component) (sk sessionKey, conforms bool) {
 	if s.rsa() {
 		return s.unwrapRSA(k)
 	}
-	var out sessionKey
+	sk = randomSessionKey(s.version)
 	err := guard(func() error {
 		parsed, err := s.raw.parse() // a copy of its own: Decrypt writes to it (T16)
 		if err != nil {
@@ -118,55 +120,90 @@ func (s *sessionPacket) unwrap(k *component) (sessionKey, error) {
 		if err := e.Decrypt(k.priv, nil); err != nil {
 			return err
 		}
-		out = sessionKey{e.CipherFunc, e.Key}
+		sk = sessionKey{e.CipherFunc, e.Key}
 		return nil
 	})
-	if err != nil {
-		return sessionKey{}, errUndecryptable
-	}
-	return out, nil
+	return sk, err == nil
 }
 
 // unwrapRSA decrypts PKCS #1 v1.5, RFC 9580, Sections 5.1.3 and 12.5. The
-// library's own way tells a bad padding from a bad cipher by error.
-func (s *sessionPacket) unwrapRSA(k *component) (sessionKey, error) {
+// library tells a bad padding from a bad cipher and from a bad checksum by its
+// error; here all are one, and which it is decides nothing but which octets
+// are copied.
+func (s *sessionPacket) unwrapRSA(k *component) (sk sessionKey, conforms bool) {
+	sk = randomSessionKey(s.version)
 	private, ok := k.priv.PrivateKey.(*rsa.PrivateKey)
-	if !ok {
-		return sessionKey{}, errUndecryptable
-	}
-	if len(s.fields) < 2 || len(s.fields)-2 != (int(binary.BigEndian.Uint16(s.fields))+7)/8 || len(s.fields)-2 > private.Size() {
-		return sessionKey{}, errUndecryptable
+	if !ok || len(s.fields) < 2 || len(s.fields)-2 != (int(binary.BigEndian.Uint16(s.fields))+7)/8 || len(s.fields)-2 > private.Size() {
+		return sk, false
 	}
 	padded := make([]byte, private.Size())
 	copy(padded[len(padded)-len(s.fields)+2:], s.fields[2:])
-	m, err := private.Decrypt(nil, padded, nil) // PKCS #1 v1.5, which OpenPGP has no other than
-	if err != nil {
-		return sessionKey{}, errUndecryptable
+	m, err := private.Decrypt(nil, padded, nil) // PKCS #1 v1.5: OpenPGP has nothing else
+	return conforming(s.version, m, err == nil, sk)
+}
+
+// conforming returns the session key in m if it is one, with a good checksum
+// and for a known cipher, or else the substitute. Of a session key for AES-256,
+// which is what partners send, the choice is made without a branch.
+func conforming(version int, m []byte, padded bool, substitute sessionKey) (sk sessionKey, conforms bool) {
+	head := 1
+	if version == 6 {
+		head = 0
 	}
-	var out sessionKey
-	if s.version == 3 {
-		if len(m) == 0 {
-			return sessionKey{}, errUndecryptable
-		}
-		out.cipher, m = packet.CipherFunction(m[0]), m[1:]
+	whole := head + len(substitute.key) + 2
+	buf := make([]byte, whole)
+	good := 0
+	if padded {
+		good = 1
 	}
-	if len(m) < 2 {
-		return sessionKey{}, errUndecryptable
+	if padded && len(m) != whole && len(m) >= head+2 {
+		return shorter(version, m, substitute) // AES-128 or AES-192, or what is not allowed
 	}
-	out.key = m[:len(m)-2]
+	good &= subtle.ConstantTimeEq(int32(len(m)), int32(whole))
+	copy(buf, m)
+	if head == 1 {
+		good &= subtle.ConstantTimeByteEq(buf[0], byte(packet.CipherAES256)) | knownCipher(buf[0])
+	}
+	good &= checksum(buf[head:])
+	sk = sessionKey{substitute.cipher, pick(good, buf[head:whole-2], substitute.key)}
+	if head == 1 {
+		sk.cipher = packet.CipherFunction(subtle.ConstantTimeSelect(good, int(buf[0]), int(substitute.cipher)))
+	}
+	return sk, good == 1
+}
+
+// knownCipher reports whether the cipher has keys of 32 octets and is not
+// allowed, so that the operator learns of it.
+func knownCipher(c byte) int {
+	return subtle.ConstantTimeByteEq(c, 10) | subtle.ConstantTimeByteEq(c, 13) // Twofish, Camellia-256
+}
+
+// shorter is conforming for session keys of other sizes.
+func shorter(version int, m []byte, substitute sessionKey) (sessionKey, bool) {
+	sk := sessionKey{}
+	if version != 6 {
+		sk.cipher, m = packet.CipherFunction(m[0]), m[1:]
+	}
+	size, ok := map[packet.CipherFunction]int{0: len(m) - 2, 1: 16, 2: 24, 3: 16, 4: 16, 7: 16, 8: 24, 11: 16, 12: 24}[sk.cipher]
+	if !ok || len(m) != size+2 || size != 16 && size != 24 || checksum(m) != 1 {
+		return substitute, false
+	}
+	sk.key = m[:size]
+	return sk, true
+}
+
+// checksum returns 1 if the last two octets are the sum of those before.
+func checksum(m []byte) int {
 	var sum uint16
-	for _, b := range out.key {
+	for _, b := range m[:len(m)-2] {
 		sum += uint16(b)
 	}
-	if sum != binary.BigEndian.Uint16(m[len(m)-2:]) {
-		return sessionKey{}, errUndecryptable
-	}
-	return out, nil
+	return subtle.ConstantTimeEq(int32(sum), int32(binary.BigEndian.Uint16(m[len(m)-2:])))
 }
 
 // testDecryption encrypts a session key to k and decrypts it with k.
 func (k *component) testDecryption(key []byte) error {
-	p, err := k.wrap(sessionKey{sealCipher, key})
+	p, err := k.wrap(sessionKey{sealCipher, key}, 3)
 	if err != nil {
 		return err
 	}
@@ -174,12 +211,9 @@ func (k *component) testDecryption(key []byte) error {
 	if err != nil {
 		return err
 	}
-	got, err := s.unwrap(k)
-	if err != nil {
-		return err
-	}
-	if string(got.key) != string(key) {
-		return errUndecryptable
+	got, ok := s.unwrap(k)
+	if !ok || string(got.key) != string(key) {
+		return errors.New("the session key does not decrypt")
 	}
 	return nil
 }
