@@ -91,7 +91,8 @@ const encryptOnly = "jwe.InsecureEncryptOnly"
 // public key can then produce a message that opens; the transport has to
 // authenticate the partner, for example with mutual TLS that ends in this
 // process. What only a signature can carry or show cannot be combined with it:
-// SignedHeader, PayloadType, Self, SealContext, OpenContext, and MaxAge.
+// SignedHeader, PayloadType, Self, SealContext, OpenContext, MaxAge, and
+// Seal.Signature.
 func InsecureEncryptOnly(reason string) envelope.Waiver {
 	return envelope.NewWaiver(encryptOnly, reason)
 }

@@ -29,7 +29,7 @@ func TestNewRefuses(t *testing.T) {
 		{"Seal.Key", `Seal.Key: "RSA1_5" is not allowed`, jwe.Config{Own: own, Peer: peer, Seal: jwe.Algorithms{Key: "RSA1_5"}}},
 		{"Seal.Content", `Seal.Content: "PS256" is not allowed`, jwe.Config{Own: own, Peer: peer, Seal: jwe.Algorithms{Content: jwe.PS256}}},
 		{"Seal.Signature", `Seal.Signature: "none" is not allowed`, jwe.Config{Own: own, Peer: peer, Seal: jwe.Algorithms{Signature: "none"}}},
-		{"Accept", `Accept: "HS256" is not allowed`, jwe.Config{Own: own, Peer: peer, Accept: []jwe.Algorithm{"HS256"}}},
+		{"Accept", `algorithm "HS256" in Accept is not allowed`, jwe.Config{Own: own, Peer: peer, Accept: []jwe.Algorithm{"HS256"}}},
 		{"MaxSize", "MaxSize is -1", jwe.Config{Own: own, Peer: peer, MaxSize: -1}},
 		{"MaxAge", "MaxAge is negative", jwe.Config{Own: own, Peer: peer, MaxAge: -1}},
 		{"Self alone", "set both Self and Partner", jwe.Config{Own: own, Peer: peer, Self: "us"}},

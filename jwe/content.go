@@ -75,6 +75,8 @@ func (t *sealedToken) checkSizes() error {
 		return errors.New("ciphertext is not made of blocks")
 	case (t.header.alg == ECDHES) != (len(t.key) == 0):
 		return errors.New("encrypted key where there is none, or none where there is one")
+	case t.header.alg.kekSize() != 0 && len(t.key) != want.key+8: // RFC 3394: unwrapping takes time in proportion
+		return errors.New("wrapped key of the wrong size")
 	}
 	return nil
 }

@@ -121,22 +121,13 @@ type world struct {
 	theirSign, theirDecrypt *jwe.Key // private
 }
 
-// newWorld uses EC keys, which are quick.
+// newWorld uses EC keys, which are quick to make.
 func newWorld(t testing.TB) world {
 	return world{
 		ourSign:      signing(t, "our-sign", newEC(t, elliptic.P256())),
 		ourDecrypt:   encryption(t, "our-decrypt", newEC(t, elliptic.P256())),
 		theirSign:    signing(t, "their-sign", newEC(t, elliptic.P256())),
 		theirDecrypt: encryption(t, "their-decrypt", newEC(t, elliptic.P256())),
-	}
-}
-
-func newRSAWorld(t testing.TB) world {
-	return world{
-		ourSign:      signing(t, "our-sign", rsaKeys[2]()),
-		ourDecrypt:   encryption(t, "our-decrypt", rsaKeys[1]()),
-		theirSign:    signing(t, "their-sign", rsaKeys[0]()),
-		theirDecrypt: encryption(t, "their-decrypt", rsaKeys[3]()),
 	}
 }
 

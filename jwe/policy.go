@@ -181,7 +181,7 @@ func accepting(list []Algorithm) (acceptance, error) {
 	for _, a := range list {
 		p := a.purpose()
 		if p == 0 {
-			return nil, fmt.Errorf("Accept: %q is not allowed", a)
+			return nil, fmt.Errorf("algorithm %q in Accept is not allowed", a)
 		}
 		narrowed[p] = true
 	}

@@ -33,10 +33,7 @@ func (e *Envelope) openSigned(c *exchange.Call, m *envelope.Message, content []b
 	if t.header.alg.purpose() != forSignature || !e.accept[t.header.alg] {
 		return envelope.Reject(envelope.Forbidden, errors.New("the algorithm of the signature is not allowed"))
 	}
-	j := judgement{e: e, c: c, t: t, says: e.state(t.header.all, payload), digest: t.header.alg.digest(t.input)}
-	if j.dated, err = j.says.date(); err != nil {
-		return envelope.Reject(envelope.Malformed, err)
-	}
+	j := judgement{e: e, c: c, t: t, payload: payload, digest: t.header.alg.digest(t.input)}
 	if err := j.judge(); err != nil {
 		return err
 	}
@@ -49,7 +46,7 @@ type judgement struct {
 	e        *Envelope
 	c        *exchange.Call
 	t        *signedToken
-	says     statement
+	payload  []byte
 	dated    time.Time
 	digest   []byte // of what is signed: the same for every key that is tried
 	verdicts exchange.Verdicts
@@ -65,8 +62,7 @@ func (j *judgement) judge() error {
 		return err
 	}
 	if found {
-		j.weigh(signer)
-		return nil
+		return j.weigh(signer)
 	}
 	if signer, found, err = j.find(candidates(j.c.Own.All(), j.fits)); found {
 		j.ignore(signer.entry, true, envelope.Misdirected, errReflected)
@@ -109,27 +105,35 @@ func (j *judgement) find(all []candidate) (signer candidate, found bool, err err
 	return candidate{}, false, nil
 }
 
-// weigh decides whether a good signature by a trusted key counts.
-func (j *judgement) weigh(signer candidate) {
+// weigh decides whether a good signature by a trusted key counts. What the
+// payload says is looked at here and not before, so that strangers cannot make
+// us parse it.
+func (j *judgement) weigh(signer candidate) error {
 	if j.c.IsOwn(signer.id()) {
 		j.ignore(signer.entry, false, envelope.Misdirected, errReflected)
-		return
+		return nil
+	}
+	says := j.e.state(j.t.header.all, j.payload)
+	var err error
+	if j.dated, err = says.date(); err != nil {
+		return envelope.Reject(envelope.Malformed, err, signer.id())
 	}
 	info := signer.key.info
 	if err := j.c.InTime(j.dated,
 		exchange.Window{NotBefore: signer.entry.NotBefore, NotAfter: signer.entry.NotAfter},
 		exchange.Window{NotBefore: info.NotBefore, NotAfter: info.NotAfter}); err != nil {
 		j.ignore(signer.entry, false, envelope.OutOfTime, err)
-		return
+		return nil
 	}
-	bound, err := j.e.directed(j.says)
+	bound, err := j.e.directed(says)
 	if err != nil {
 		j.ignore(signer.entry, false, envelope.Misdirected, err)
-		return
+		return nil
 	}
 	u := j.use(signer.entry, false)
 	u.Digest = exchange.Digest(u.ID, j.t.input)
 	j.verdicts.Count(u, bound, j.t.header.message())
+	return nil
 }
 
 // blame says whose signature it claims to be, since no key made it.
