@@ -1,0 +1,40 @@
+package envelope_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+)
+
+func TestWaiver(t *testing.T) {
+	w := envelope.NewWaiver("pgp.InsecureUnsigned", "their gateway cannot sign before May")
+	assert.Equal(t, "pgp.InsecureUnsigned", w.Name())
+	assert.Equal(t, "their gateway cannot sign before May", w.Reason())
+	assert.Equal(t, "pgp.InsecureUnsigned: their gateway cannot sign before May", fmt.Sprint(w))
+	text, err := json.Marshal([]envelope.Waiver{w})
+	require.NoError(t, err)
+	assert.Equal(t, `["pgp.InsecureUnsigned: their gateway cannot sign before May"]`, string(text))
+
+	for _, c := range []struct{ name, reason, message string }{
+		{"pgp.Unsigned", "a reason", `envelope: waiver "pgp.Unsigned" is not named Insecure`},
+		{"", "a reason", `envelope: waiver "" is not named Insecure`},
+		{"pgp.insecureUnsigned", "a reason", `envelope: waiver "pgp.insecureUnsigned" is not named Insecure`},
+		{"pgp.InsecureUnsigned", "", `envelope: waiver pgp.InsecureUnsigned without a reason`},
+		{"pgp.InsecureUnsigned", " \t\n", `envelope: waiver pgp.InsecureUnsigned without a reason`},
+	} {
+		assert.PanicsWithValue(t, c.message, func() { envelope.NewWaiver(c.name, c.reason) })
+	}
+}
+
+// A configuration file cannot make one: a Waiver in it is refused.
+func TestWaiverIsNotRead(t *testing.T) {
+	var w envelope.Waiver
+	assert.Error(t, json.Unmarshal([]byte(`"pgp.InsecureUnsigned: because"`), &w))
+	_ = json.Unmarshal([]byte(`{"name":"pgp.InsecureUnsigned","reason":"because"}`), &w)
+	assert.Zero(t, w)
+}
