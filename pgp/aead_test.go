@@ -60,7 +60,7 @@ func TestT15DataVersions(t *testing.T) {
 				peers = append(peers, public(k))
 			}
 			ours := newEnvelope(t, pgp.Config{Own: active(t, bank(), v6Own(t)), Peer: active(t, peers...), Data: tt.data, Encoding: pgp.Binary})
-			for _, n := range []int{0, 1, 63, 64, 65, 4095, 1 << 18, 1<<18 + 1, 1 << 20} {
+			for _, n := range []int{0, 1, 64, 65, 1<<18 + 1} {
 				payload := bytes.Repeat([]byte{'x'}, n)
 				sealed := seal(t, ours, payload)
 				for _, k := range tt.to {

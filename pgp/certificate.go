@@ -21,10 +21,11 @@ type certificate struct {
 
 // A part is the primary key or a subkey with the signatures on it.
 type part struct {
-	raw  rawPacket // the public key packet
-	pub  *packet.PublicKey
-	priv *packet.PrivateKey // nil without a private half
-	sigs []selfSig          // direct-key signatures, bindings, revocations
+	raw    rawPacket // the public key packet
+	pub    *packet.PublicKey
+	priv   *packet.PrivateKey // nil without a private half in this process
+	remote *remoteKey         // nil without a private half elsewhere
+	sigs   []selfSig          // direct-key signatures, bindings, revocations
 }
 
 // A user is a User ID or a User Attribute.
@@ -252,9 +253,9 @@ func writeSigs(w io.Writer, sigs []selfSig) error {
 // public returns c without any private half.
 func (c *certificate) public() *certificate {
 	out := &certificate{primary: c.primary, users: c.users, subkeys: slices.Clone(c.subkeys)}
-	out.primary.priv = nil
+	out.primary.priv, out.primary.remote = nil, nil
 	for i := range out.subkeys {
-		out.subkeys[i].priv = nil
+		out.subkeys[i].priv, out.subkeys[i].remote = nil, nil
 	}
 	return out
 }
@@ -292,8 +293,8 @@ func (c *certificate) merge(d *certificate) (union *certificate, added bool, err
 }
 
 func (k *part) merge(l part) (added bool) {
-	if k.priv == nil && l.priv != nil {
-		k.priv, added = l.priv, true
+	if !k.private() && l.private() {
+		k.priv, k.remote, added = l.priv, l.remote, true
 	}
 	return mergeSigs(&k.sigs, l.sigs) || added
 }
@@ -310,7 +311,14 @@ func mergeSigs(sigs *[]selfSig, from []selfSig) (added bool) {
 	return added
 }
 
+func (k part) private() bool { return k.priv != nil || k.remote != nil }
+
 // anyPrivate reports whether some part of c has its private half.
 func (c *certificate) anyPrivate() bool {
-	return c.primary.priv != nil || slices.ContainsFunc(c.subkeys, func(s part) bool { return s.priv != nil })
+	return c.primary.private() || slices.ContainsFunc(c.subkeys, part.private)
+}
+
+// anyRemote reports whether the private half of some part of c is elsewhere.
+func (c *certificate) anyRemote() bool {
+	return c.primary.remote != nil || slices.ContainsFunc(c.subkeys, func(s part) bool { return s.remote != nil })
 }

@@ -50,16 +50,21 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer) (*opened, error) {
 		return nil, err
 	}
 	d := decryption{c: c, data: o.data}
+	var outage error
 	for len(trials) != 0 && d.bodies < maxBodies {
 		n := 1
-		for n < len(trials) && trials[n].session == trials[0].session {
+		for n < len(trials) && trials[n].session == trials[0].session && trials[n].remote() == trials[0].remote() {
 			n++
 		}
 		group := trials[:n]
 		trials = trials[n:]
 		t, sk, conforms, err := unwrapFirst(c, group)
-		if err != nil {
+		if _, tooMuch := errors.AsType[*envelope.OpenError](err); tooMuch {
 			return nil, err
+		}
+		if err != nil {
+			outage = err // another key may open the message all the same
+			continue
 		}
 		if !conforms && (!t.session.rsa() || d.bodies >= maxBodies-1) {
 			continue
@@ -72,6 +77,9 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer) (*opened, error) {
 			return out, nil
 		}
 	}
+	if outage != nil {
+		return nil, outage
+	}
 	return nil, d.reject(c, o)
 }
 
@@ -83,9 +91,12 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 	if err := c.PrivateOp(); err != nil {
 		return trial{}, sessionKey{}, false, err
 	}
-	sk, ok := group[0].session.unwrap(group[0].part)
-	if ok || len(group) == 1 {
-		return group[0], sk, ok, nil
+	if group[0].remote() {
+		return unwrapRemotes(c, group)
+	}
+	sk, ok, err := group[0].session.unwrap(c.Context(), group[0].part)
+	if ok || err != nil || len(group) == 1 {
+		return group[0], sk, ok, err
 	}
 	rest := group[1:]
 	keys, oks := make([]sessionKey, len(rest)), make([]bool, len(rest))
@@ -98,7 +109,7 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 				wg.Wait()
 				return trial{}, sessionKey{}, false, err
 			}
-			wg.Go(func() { keys[at+i], oks[at+i] = t.session.unwrap(t.part) })
+			wg.Go(func() { keys[at+i], oks[at+i], _ = t.session.unwrap(c.Context(), t.part) })
 		}
 		wg.Wait()
 		for i, t := range batch {
@@ -109,6 +120,34 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 	}
 	return group[0], sk, false, nil
 }
+
+// unwrapRemotes is unwrapFirst for remote keys, one after another: each costs a
+// call of a service. The first has been counted as a private-key operation.
+func unwrapRemotes(c *exchange.Call, group []trial) (trial, sessionKey, bool, error) {
+	var outage error
+	sk := randomSessionKey(group[0].session.version)
+	for i, t := range group {
+		if !c.RemoteOp() {
+			break
+		}
+		if i > 0 {
+			if err := c.PrivateOp(); err != nil {
+				return trial{}, sessionKey{}, false, err
+			}
+		}
+		candidate, ok, err := t.session.unwrap(c.Context(), t.part)
+		if ok {
+			return t, candidate, true, nil
+		}
+		if err != nil {
+			outage = err
+		}
+	}
+	return group[0], sk, false, outage
+}
+
+// remote reports whether the key of a trial is elsewhere.
+func (t trial) remote() bool { return t.part.remote != nil }
 
 // trials lists what to try, in order, the trials of one packet together.
 func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
@@ -138,7 +177,7 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 			// Validity is not asked: a message under way still opens. SHA-1
 			// in self-signatures of our own key harms nobody here.
 			for _, p := range key.lax {
-				if p.priv == nil || !p.encrypt || revoked[p.id] || !s.fits(p) {
+				if !p.private() || !p.encrypt || revoked[p.id] || !s.fits(p) {
 					continue
 				}
 				if err := p.allowed(c.Waive); err != nil {
@@ -155,17 +194,26 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 	all = exchange.Order(c, all,
 		func(t trial) keyset.ID { return t.part.id },
 		func(t trial) bool { return t.session.names(t.part) })
-	// The order of packets: authenticated ones first, then by their best key.
-	place := map[*sessionPacket]int{}
+	// The order of packets: authenticated ones first, then by their best key;
+	// remote keys that the message does not name after all others.
+	type group struct {
+		session *sessionPacket
+		last    bool
+	}
+	of := func(t trial) group { return group{t.session, t.remote() && !t.session.names(t.part)} }
+	place := map[group]int{}
 	for i, t := range all {
-		if _, ok := place[t.session]; !ok {
-			place[t.session] = i
+		if _, ok := place[of(t)]; !ok {
+			place[of(t)] = i
 			if t.session.rsa() {
-				place[t.session] += len(all)
+				place[of(t)] += len(all)
+			}
+			if of(t).last {
+				place[of(t)] += 2 * len(all)
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b trial) int { return place[a.session] - place[b.session] })
+	slices.SortStableFunc(all, func(a, b trial) int { return place[of(a)] - place[of(b)] })
 	return all, nil
 }
 

@@ -22,7 +22,8 @@ type component struct {
 	keyID   uint64
 	primary bool
 	pub     *packet.PublicKey
-	priv    *packet.PrivateKey // nil without a private half
+	priv    *packet.PrivateKey // nil without a private half in this process
+	remote  *remoteKey         // nil without a private half elsewhere
 
 	sign, encrypt bool            // what its flags permit
 	window        exchange.Window // with an end by expiry or by soft revocation
@@ -200,6 +201,7 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 		primary: primary,
 		pub:     p.pub,
 		priv:    p.priv,
+		remote:  p.remote,
 		window:  exchange.Window{NotBefore: p.pub.CreationTime},
 	}
 	if s := self.KeyLifetimeSecs; s != nil && *s != 0 {
@@ -219,13 +221,18 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 	}
 	k.sign = k.sign && p.pub.PubKeyAlgo.CanSign()
 	k.encrypt = k.encrypt && p.pub.PubKeyAlgo.CanEncrypt()
-	if k.priv != nil && k.bits != 0 && k.sign && k.encrypt {
+	if k.remote != nil {
+		k.sign, k.encrypt = k.sign && k.remote.signs(), k.encrypt && k.remote.decrypts()
+	}
+	if k.private() && k.bits != 0 && k.sign && k.encrypt {
 		// Who can make us decrypt PKCS #1 v1.5 must not come near to signing.
 		k.sign, k.encrypt = false, false
 		k.weak = "an RSA key of ours both to sign and to decrypt"
 	}
 	return k
 }
+
+func (k *component) private() bool { return k.priv != nil || k.remote != nil }
 
 // end brings the end of the key forward.
 func (k *component) end(at time.Time, revoked bool) {

@@ -1,11 +1,10 @@
 package pgp
 
 import (
-	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 	"time"
@@ -38,12 +37,8 @@ func GenerateKey(name string, alg Algorithm, validity time.Duration) (*Key, erro
 }
 
 func generateKey(name string, alg Algorithm, validity time.Duration, at time.Time) (*Key, error) {
-	if err := checkUserID(name); err != nil {
+	if err := errors.Join(checkUserID(name), checkValidity(validity)); err != nil {
 		return nil, fmt.Errorf("pgp: generate key: %w", err)
-	}
-	const longest = 100 * 365 * 24 * time.Hour
-	if validity < time.Second || validity > longest {
-		return nil, fmt.Errorf("pgp: generate key: validity of %v", validity)
 	}
 	config := &packet.Config{Rand: rand.Reader, Time: func() time.Time { return at.Truncate(time.Second) }}
 	switch alg {
@@ -65,11 +60,20 @@ func generateKey(name string, alg Algorithm, validity time.Duration, at time.Tim
 	if len(e.Subkeys) != 1 {
 		return nil, errors.New("pgp: generate key: no subkey was made")
 	}
-	k, err := certify(name, e.PrivateKey, e.Subkeys[0].PrivateKey, config.Now(), validity)
+	primary, subkey := part{pub: e.PrimaryKey, priv: e.PrivateKey}, part{pub: e.Subkeys[0].PublicKey, priv: e.Subkeys[0].PrivateKey}
+	cert, err := certify(context.Background(), name, primary, subkey, at, validity)
 	if err != nil {
 		return nil, fmt.Errorf("pgp: generate key: %w", err)
 	}
-	return k, nil
+	return newKey(cert)
+}
+
+func checkValidity(d time.Duration) error {
+	const longest = 100 * 365 * 24 * time.Hour
+	if d < time.Second || d > longest {
+		return fmt.Errorf("validity of %v, which is not between a second and 100 years", d)
+	}
+	return nil
 }
 
 func checkUserID(name string) error {
@@ -82,52 +86,4 @@ func checkUserID(name string) error {
 		return errors.New("the name is not printable")
 	}
 	return nil
-}
-
-// certify makes the certificate of a primary key and an encryption subkey.
-func certify(name string, primary, subkey *packet.PrivateKey, at time.Time, validity time.Duration) (*Key, error) {
-	seconds := uint32(validity / time.Second)
-	self := selfSignature(packet.SigTypePositiveCert, primary, at, seconds)
-	marked := true
-	self.IsPrimaryId = &marked
-	self.FlagCertify, self.FlagSign = true, true
-	self.PreferredSymmetric = []uint8{uint8(packet.CipherAES256), uint8(packet.CipherAES192), uint8(packet.CipherAES128)}
-	self.PreferredHash = []uint8{9, 10, 8} // SHA-384, SHA-512, SHA-256
-	self.PreferredCompression = []uint8{uint8(packet.CompressionNone)}
-	self.SEIPDv1 = true
-	if err := self.SignUserId(name, &primary.PublicKey, primary, nil); err != nil {
-		return nil, err
-	}
-	binding := selfSignature(packet.SigTypeSubkeyBinding, primary, at, seconds)
-	binding.FlagEncryptCommunications, binding.FlagEncryptStorage = true, true
-	subkey.IsSubkey = true
-	if err := binding.SignKey(&subkey.PublicKey, primary, nil); err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	for _, p := range []interface{ Serialize(io.Writer) error }{
-		primary, &packet.UserId{Id: name}, self, subkey, binding,
-	} {
-		if err := p.Serialize(&b); err != nil {
-			return nil, err
-		}
-	}
-	certs, err := readCertificates(b.Bytes(), nil)
-	if err != nil {
-		return nil, err
-	}
-	return newKey(certs[0])
-}
-
-func selfSignature(kind packet.SignatureType, primary *packet.PrivateKey, at time.Time, seconds uint32) *packet.Signature {
-	return &packet.Signature{
-		Version:         primary.Version,
-		SigType:         kind,
-		PubKeyAlgo:      primary.PubKeyAlgo,
-		Hash:            hashFor(&primary.PublicKey),
-		CreationTime:    at,
-		KeyLifetimeSecs: &seconds,
-		IssuerKeyId:     &primary.KeyId,
-		FlagsValid:      true,
-	}
 }

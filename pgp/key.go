@@ -118,7 +118,7 @@ func fitFor(table []*component, use keyset.Use, private bool) []*component {
 	var out []*component
 	for _, k := range table {
 		fit := k.sign && use == keyset.Signing || k.encrypt && use == keyset.Encryption
-		if !fit || k.weak != "" || private && k.priv == nil {
+		if !fit || k.weak != "" || private && !k.private() {
 			continue
 		}
 		i := 0
@@ -211,24 +211,24 @@ func (k *Key) SelfTest(ctx context.Context) error {
 		table = k.lax
 	}
 	for _, c := range table {
-		if c.priv == nil || c.weak != "" {
+		if !c.private() || c.weak != "" {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if err := guard(c.selfTest); err != nil {
+		if err := guard(func() error { return c.selfTest(ctx) }); err != nil {
 			return fmt.Errorf("self-test of key %s (%s): %w", c.id, c.name, err)
 		}
 	}
 	return nil
 }
 
-func (c *component) selfTest() error {
+func (c *component) selfTest(ctx context.Context) error {
 	probe := make([]byte, 32)
 	rand.Read(probe)
 	if c.sign {
-		sig, err := c.signature(probe, time.Now(), nil, "")
+		sig, err := c.signature(ctx, probe, time.Now(), nil, "")
 		if err != nil {
 			return err
 		}
@@ -237,7 +237,7 @@ func (c *component) selfTest() error {
 		}
 	}
 	if c.encrypt {
-		return c.testDecryption(probe)
+		return c.testDecryption(ctx, probe)
 	}
 	return nil
 }

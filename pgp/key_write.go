@@ -44,10 +44,13 @@ func (k *Key) WriteCertificate(w io.Writer) error {
 }
 
 // WriteInsecurePrivateKey writes k with its private half, unencrypted, in
-// ASCII armor. It returns [errors.ErrUnsupported] for public keys.
+// ASCII armor. It returns [errors.ErrUnsupported] for public and remote keys.
 func (k *Key) WriteInsecurePrivateKey(w io.Writer) error {
 	if !k.info.Private {
 		return fmt.Errorf("pgp: key %s has no private half: %w", k.info.ID, errors.ErrUnsupported)
+	}
+	if k.cert.anyRemote() {
+		return fmt.Errorf("pgp: the private half of key %s is elsewhere: %w", k.info.ID, errors.ErrUnsupported)
 	}
 	var b bytes.Buffer
 	if err := k.cert.write(&b, true); err != nil {

@@ -112,7 +112,7 @@ func (e *Envelope) signed(c *exchange.Call, signers, recipients []sealer, payloa
 		if err := c.Context().Err(); err != nil {
 			return nil, context.Cause(c.Context())
 		}
-		sig, err := s.part.signature(payload, c.At.Truncate(time.Second), intended, e.sealContext)
+		sig, err := s.part.signature(c.Context(), payload, c.At.Truncate(time.Second), intended, e.sealContext)
 		if err != nil {
 			return nil, fmt.Errorf("signing with key %s: %w", s.key.ID(), err)
 		}

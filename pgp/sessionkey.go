@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/subtle"
@@ -102,13 +103,14 @@ func randomSessionKey(version int) sessionKey {
 }
 
 // unwrap decrypts the session key with k. Whatever is wrong with it, the result
-// is a random session key, and nothing says how far decryption came.
-func (s *sessionPacket) unwrap(k *component) (sk sessionKey, conforms bool) {
+// is a random session key, and nothing says how far decryption came. An error
+// is that of a key service.
+func (s *sessionPacket) unwrap(ctx context.Context, k *component) (sk sessionKey, conforms bool, err error) {
 	if s.rsa() {
-		return s.unwrapRSA(k)
+		return s.unwrapRSA(ctx, k)
 	}
 	sk = randomSessionKey(s.version)
-	err := guard(func() error {
+	failed := guard(func() error {
 		parsed, err := s.raw.parse() // a copy of its own: Decrypt writes to it (T16)
 		if err != nil {
 			return err
@@ -123,23 +125,34 @@ func (s *sessionPacket) unwrap(k *component) (sk sessionKey, conforms bool) {
 		sk = sessionKey{e.CipherFunc, e.Key}
 		return nil
 	})
-	return sk, err == nil
+	return sk, failed == nil, nil
 }
 
 // unwrapRSA decrypts PKCS #1 v1.5, RFC 9580, Sections 5.1.3 and 12.5. The
 // library tells a bad padding from a bad cipher and from a bad checksum by its
 // error; here all are one, and which it is decides nothing but which octets
 // are copied.
-func (s *sessionPacket) unwrapRSA(k *component) (sk sessionKey, conforms bool) {
+func (s *sessionPacket) unwrapRSA(ctx context.Context, k *component) (sk sessionKey, conforms bool, err error) {
 	sk = randomSessionKey(s.version)
-	private, ok := k.priv.PrivateKey.(*rsa.PrivateKey)
-	if !ok || len(s.fields) < 2 || len(s.fields)-2 != (int(binary.BigEndian.Uint16(s.fields))+7)/8 || len(s.fields)-2 > private.Size() {
-		return sk, false
+	public, ok := k.pub.PublicKey.(*rsa.PublicKey)
+	if !ok || len(s.fields) < 2 || len(s.fields)-2 != (int(binary.BigEndian.Uint16(s.fields))+7)/8 || len(s.fields)-2 > public.Size() {
+		return sk, false, nil
 	}
-	padded := make([]byte, private.Size())
-	copy(padded[len(padded)-len(s.fields)+2:], s.fields[2:])
-	m, err := private.Decrypt(nil, padded, nil) // PKCS #1 v1.5: OpenPGP has nothing else
-	return conforming(s.version, m, err == nil, sk)
+	ciphertext := make([]byte, public.Size())
+	copy(ciphertext[len(ciphertext)-len(s.fields)+2:], s.fields[2:])
+	var m []byte
+	var padded bool
+	if k.remote != nil {
+		if m, padded, err = k.unwrapRemote(ctx, ciphertext); err != nil {
+			return sk, false, err
+		}
+	} else if private, ok := k.priv.PrivateKey.(*rsa.PrivateKey); ok {
+		var failed error
+		m, failed = private.Decrypt(nil, ciphertext, nil) // PKCS #1 v1.5: OpenPGP has nothing else
+		padded = failed == nil
+	}
+	sk, conforms = conforming(s.version, m, padded, sk)
+	return sk, conforms, nil
 }
 
 // conforming returns the session key in m if it is one, with a good checksum
@@ -202,7 +215,7 @@ func checksum(m []byte) int {
 }
 
 // testDecryption encrypts a session key to k and decrypts it with k.
-func (k *component) testDecryption(key []byte) error {
+func (k *component) testDecryption(ctx context.Context, key []byte) error {
 	p, err := k.wrap(sessionKey{sealCipher, key}, 3)
 	if err != nil {
 		return err
@@ -211,7 +224,10 @@ func (k *component) testDecryption(key []byte) error {
 	if err != nil {
 		return err
 	}
-	got, ok := s.unwrap(k)
+	got, ok, err := s.unwrap(ctx, k)
+	if err != nil {
+		return err
+	}
 	if !ok || string(got.key) != string(key) {
 		return errors.New("the session key does not decrypt")
 	}

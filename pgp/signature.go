@@ -2,6 +2,7 @@ package pgp
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"encoding/base64"
 	"errors"
@@ -19,7 +20,7 @@ import (
 )
 
 // signature signs payload as a binary document, RFC 9580, Section 5.2.
-func (k *component) signature(payload []byte, at time.Time, recipients []*packet.Recipient, context string) (*packet.Signature, error) {
+func (k *component) signature(ctx context.Context, payload []byte, at time.Time, recipients []*packet.Recipient, context string) (*packet.Signature, error) {
 	keyID := k.keyID
 	sig := &packet.Signature{
 		Version:            k.pub.Version,
@@ -38,8 +39,14 @@ func (k *component) signature(payload []byte, at time.Time, recipients []*packet
 		return nil, err
 	}
 	h.Write(payload)
-	if err := guard(func() error { return sig.Sign(h, k.priv, nil) }); err != nil {
+	err = sign(ctx, k.pub, k.priv, k.remote, func(key *packet.PrivateKey) error { return sig.Sign(h, key, nil) })
+	if err != nil {
 		return nil, err
+	}
+	if k.remote != nil {
+		if err := k.verify(sig, payload); err != nil {
+			return nil, unavailable(ctx, k.id, fmt.Errorf("it made a signature that does not verify: %w", err))
+		}
 	}
 	return sig, nil
 }
