@@ -3,6 +3,7 @@ package jwe_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,19 @@ func TestEncryptOnly(t *testing.T) {
 
 	rejects(t, w.ours(t, jwe.Config{}), sealed, envelope.Unsigned)
 
+	t.Run("the payload is the caller's, and limited", func(t *testing.T) {
+		small := newEnvelope(t, jwe.Config{Waive: c.Waive, Own: ring, Peer: c.Peer, MaxSize: 100})
+		for _, alg := range contentAlgorithms {
+			them := newEnvelope(t, jwe.Config{Waive: c.Waive, Own: set(t, w.theirDecrypt), Peer: set(t, public(w.ourDecrypt)...), Seal: jwe.Algorithms{Content: alg}})
+			payload := append(make([]byte, 0, 1000), strings.Repeat("x", 100)...)
+			sealed, err := them.Seal(t.Context(), payload)
+			require.NoError(t, err)
+			assert.Equal(t, strings.Repeat("x", 100), string(payload[:100]))
+			assert.Equal(t, make([]byte, 900), payload[100:1000], "behind its end as well")
+			assert.Equal(t, payload, open(t, small, sealed).Payload)
+			rejects(t, small, seal(t, them, strings.Repeat("x", 101)), envelope.TooLarge)
+		}
+	})
 	t.Run("a JWS inside must still verify", func(t *testing.T) {
 		migrating := w.ours(t, jwe.Config{Waive: c.Waive})
 		signed := seal(t, w.theirs(t, jwe.Config{}), "x")

@@ -180,6 +180,20 @@ func TestLastOpenerGoesFirst(t *testing.T) {
 	assert.Equal(t, ids(2, 0, 1), lost())
 }
 
+// A key that cannot fit, by its size or its curve, costs no operation.
+func TestKeysThatDoNotFitAreNotTried(t *testing.T) {
+	w := newWorld(t)
+	us := w.ours(t, jwe.Config{Own: set(t, encryption(t, "rsa", rsaKeys[1]()), encryption(t, "p384", newEC(t, elliptic.P384())))})
+	for name, token := range map[string]string{
+		"RSA-3072": encryptWith(t, random(32), random(384), `{"alg":"RSA-OAEP","enc":"A256GCM"}`, "x"),
+		"P-256":    agreeWith(t, ecdhOf(t, newEC(t, curve256)), func(epk string) string { return `{"alg":"ECDH-ES","enc":"A256GCM","epk":` + epk + `}` }, "x"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Empty(t, rejects(t, us, []byte(token), envelope.NotForUs).Keys)
+		})
+	}
+}
+
 // Many revoked keys cost no more than a message may cost.
 func TestWorkIsBounded(t *testing.T) {
 	w := newWorld(t)
