@@ -165,9 +165,15 @@ func (c *Config) check(encryptOnly bool) error {
 	if c.RequireBound && c.Self == "" {
 		bad("RequireBound needs Self and Partner")
 	}
-	for _, s := range []string{c.PayloadType, c.Self, c.Partner, c.SealContext, c.OpenContext} {
-		if !utf8.ValidString(s) || len(s) > maxName {
-			bad("a name or context is not valid UTF-8 of at most %d bytes", maxName)
+	for _, s := range []struct {
+		name, text string
+		most       int
+	}{
+		{"PayloadType", c.PayloadType, maxName}, {"Self", c.Self, maxName}, {"Partner", c.Partner, maxName},
+		{"SealContext", c.SealContext, maxContext}, {"OpenContext", c.OpenContext, maxContext},
+	} {
+		if !utf8.ValidString(s.text) || len(s.text) > s.most {
+			bad("%s is not valid UTF-8 of at most %d bytes", s.name, s.most)
 		}
 	}
 	if encryptOnly && (len(c.SignedHeader) != 0 || c.PayloadType != "" || c.Self != "" ||

@@ -11,7 +11,9 @@ const (
 
 	maxHeader = 8 << 10 // of one header, as JSON, in bytes
 	maxNested = 16      // objects and arrays inside one another, in a header or a JWK
-	maxName   = 256     // of a "kid" of ours or of the partner's, in bytes
+	maxName   = 256     // of a "kid", a party, or a type, in bytes
+
+	maxContext = 1 << 10 // of a context, in bytes, as in package pgp
 
 	maxKeyFile = 64 << 10 // of what ReadKey reads, in bytes
 	maxKeySet  = 1 << 20  // of what ReadKeys reads, in bytes
@@ -28,9 +30,9 @@ func encoded(n int64) int64 {
 	return n/3*4 + int64(base64.RawURLEncoding.EncodedLen(int(n%3)))
 }
 
-// maxContent is the largest JWS around a payload of the given size: the header
+// maxJWS is the largest JWS around a payload of the given size: the header
 // and an RSA signature are added.
-func maxContent(payload int64) int64 {
+func maxJWS(payload int64) int64 {
 	return encoded(maxHeader) + 1 + encoded(payload) + 1 + encoded(maxRSABits/8)
 }
 
@@ -38,5 +40,5 @@ func maxContent(payload int64) int64 {
 // key, the IV, a block of padding, and the tag are added.
 func maxSealed(payload int64) int64 {
 	return encoded(maxHeader) + 1 + encoded(maxRSABits/8) + 1 + encoded(16) + 1 +
-		encoded(maxContent(payload)+16) + 1 + encoded(32)
+		encoded(maxJWS(payload)+16) + 1 + encoded(32)
 }

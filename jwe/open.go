@@ -149,7 +149,12 @@ func (e *Envelope) undecrypted(c *exchange.Call, t *sealedToken, agreed *agreeme
 	case len(live) == 0:
 		return envelope.Reject(envelope.NotForUs, fmt.Errorf("no key of ours fits %s and the size or curve of the message", t.header.alg), addressed(c, t.header, "")...)
 	}
-	return envelope.Reject(envelope.NotForUs, errors.New("decrypts under no key of ours"), append(addressed(c, t.header, ""), tried...)...)
+	for _, id := range addressed(c, t.header, "") {
+		if !slices.Contains(tried, id) {
+			tried = append(tried, id)
+		}
+	}
+	return envelope.Reject(envelope.NotForUs, errors.New("decrypts under no key of ours"), tried...)
 }
 
 // addressed returns what the message names: our ID where we know the key. The

@@ -1,12 +1,16 @@
 package jwe_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/pem"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,6 +72,24 @@ func TestKidIsOnlyAHint(t *testing.T) {
 			assert.True(t, m.SignedBy(signKeys[2].Info().ID))
 		})
 	}
+}
+
+// The "x5t#S256" of a certificate names its key as well.
+func TestCertificateThumbprintNames(t *testing.T) {
+	w := newWorld(t)
+	signKey := newEC(t, curve256)
+	text, err := io.ReadAll(certificate(t, signKey, time.Unix(0, 0), time.Now().Add(time.Hour), 0))
+	require.NoError(t, err)
+	block, _ := pem.Decode(text)
+	sum := sha256.Sum256(block.Bytes)
+	signer := mustKey(jwe.ReadKey(bytes.NewReader(text), keyset.Signing))
+	us := w.ours(t, jwe.Config{Own: set(t, encryption(t, "dec", rsaKeys[1]())), Peer: set(t, signer)})
+	token := func(key *ecdsa.PrivateKey) []byte {
+		return []byte(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, signES256(t, key, `{"alg":"ES256","x5t#S256":"`+b64(sum[:])+`"}`, "{}")))
+	}
+	open(t, us, token(signKey))
+	oe := rejects(t, us, token(newEC(t, curve256)), envelope.BadSignature)
+	assert.Equal(t, []keyset.ID{signer.Info().ID}, oe.Keys)
 }
 
 // ECDH-ES without a wrapped key tells only by the content whether a key is the
