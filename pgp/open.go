@@ -60,7 +60,7 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	}
 	var v exchange.Verdicts
 	for _, p := range in.signatures {
-		if err := e.judge(c, &v, p, in.payload); err != nil {
+		if err := e.judge(c, &v, p, memory(in.payload)); err != nil {
 			return nil, err
 		}
 	}

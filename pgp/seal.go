@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -112,13 +111,13 @@ func (e *Envelope) signed(c *exchange.Call, signers, recipients []sealer, payloa
 		if err := c.Context().Err(); err != nil {
 			return nil, context.Cause(c.Context())
 		}
-		sig, err := s.part.signature(c.Context(), payload, c.At.Truncate(time.Second), intended, e.sealContext)
+		sig, err := s.part.signature(c.Context(), payload, c.At, intended, e.sealContext)
 		if err != nil {
 			return nil, fmt.Errorf("signing with key %s: %w", s.key.ID(), err)
 		}
 		signatures[i] = sig
 		u := signatureUse(s.key, s.part, true, sig)
-		u.Digest = digest(u.ID, sig, payload)
+		u.Digest = memory(payload).digest(u.ID, sig)
 		c.SealedOwn(u)
 		if err := onePass(s.part, sig, i == len(signers)-1).Serialize(&out); err != nil {
 			return nil, err

@@ -3,31 +3,36 @@ package pgp
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"strings"
+	"hash"
 	"time"
-	"unicode/utf8"
 
-	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
-	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// signature signs payload as a binary document, RFC 9580, Section 5.2.
+// signature signs payload, RFC 9580, Section 5.2.
 func (k *component) signature(ctx context.Context, payload []byte, at time.Time, recipients []*packet.Recipient, context string) (*packet.Signature, error) {
+	sig, h, err := k.beginSignature(at, recipients, context)
+	if err != nil {
+		return nil, err
+	}
+	h.Write(payload)
+	return sig, k.endSignature(ctx, sig, h)
+}
+
+// beginSignature returns a signature of a binary document, and the hash to
+// write the document to.
+func (k *component) beginSignature(at time.Time, recipients []*packet.Recipient, context string) (*packet.Signature, hash.Hash, error) {
 	keyID := k.keyID
 	sig := &packet.Signature{
 		Version:            k.pub.Version,
 		SigType:            packet.SigTypeBinary,
 		PubKeyAlgo:         k.pub.PubKeyAlgo,
 		Hash:               hashFor(k.pub),
-		CreationTime:       at,
+		CreationTime:       at.Truncate(time.Second),
 		IssuerKeyId:        &keyID,
 		IntendedRecipients: recipients,
 	}
@@ -35,335 +40,70 @@ func (k *component) signature(ctx context.Context, payload []byte, at time.Time,
 		sig.Notations = []*packet.Notation{{Name: contextNotation, Value: []byte(context), IsHumanReadable: true}}
 	}
 	h, err := sig.PrepareSign(nil)
-	if err != nil {
-		return nil, err
-	}
-	h.Write(payload)
-	err = sign(ctx, k.pub, k.priv, k.remote, func(key *packet.PrivateKey) error { return sig.Sign(h, key, nil) })
-	if err != nil {
-		return nil, err
-	}
-	if k.remote != nil {
-		if err := k.verify(sig, payload); err != nil {
-			return nil, unavailable(ctx, k.id, fmt.Errorf("it made a signature that does not verify: %w", err))
-		}
-	}
-	return sig, nil
+	return sig, h, err
 }
 
-// verify checks a signature over payload, and nothing but its cryptography.
-func (k *component) verify(sig *packet.Signature, payload []byte) error {
+// endSignature completes a signature.
+func (k *component) endSignature(ctx context.Context, sig *packet.Signature, h hash.Hash) error {
+	var copied hash.Hash
+	if k.remote != nil {
+		// Signing writes to h; what a service returns is checked with a copy.
+		c, err := h.(hash.Cloner).Clone()
+		if err != nil {
+			return err
+		}
+		copied = c
+	}
+	err := sign(ctx, k.pub, k.priv, k.remote, func(key *packet.PrivateKey) error { return sig.Sign(h, key, nil) })
+	if err != nil || copied == nil {
+		return err
+	}
+	if err := guard(func() error { return k.pub.VerifySignature(copied, sig) }); err != nil {
+		return unavailable(ctx, k.id, fmt.Errorf("it made a signature that does not verify: %w", err))
+	}
+	return nil
+}
+
+// verify checks a signature over d, and nothing but its cryptography.
+func (k *component) verify(sig *packet.Signature, d document) error {
 	if sig.Version != k.pub.Version {
 		return fmt.Errorf("signature of version %d by a key of version %d", sig.Version, k.pub.Version)
 	}
 	return guard(func() error {
-		h, err := sig.PrepareVerify()
+		h, err := d.hash(sig)
 		if err != nil {
 			return err
 		}
-		h.Write(payload)
 		return k.pub.VerifySignature(h, sig)
 	})
 }
 
-// digest is [envelope.KeyUse].Digest.
-func digest(id keyset.ID, sig *packet.Signature, payload []byte) [32]byte {
-	return exchange.Digest(id, sig.Salt(), payload, sig.HashSuffix)
+// A document is what signatures are over: a payload in memory, or one that has
+// been read.
+type document interface {
+	// hash returns the hash of the document for sig, which begins with the
+	// salt of sig if it has one. The caller may write to it.
+	hash(sig *packet.Signature) (hash.Hash, error)
+
+	// lineEnds reports whether there is a CR or LF in the document.
+	lineEnds() bool
+
+	// digest is [envelope.KeyUse].Digest.
+	digest(id keyset.ID, sig *packet.Signature) [32]byte
 }
 
-func signatureUse(k keyset.Key, c *component, own bool, sig *packet.Signature) envelope.KeyUse {
-	u := exchange.Use(k, own, keyset.Signing, c.name+"/"+hashName(sig.Hash))
-	if !c.primary {
-		u.Subkey = c.id
+type memory []byte
+
+func (m memory) hash(sig *packet.Signature) (hash.Hash, error) {
+	h, err := sig.PrepareVerify()
+	if err == nil {
+		h.Write(m)
 	}
-	u.Time = sig.CreationTime
-	return u
+	return h, err
 }
 
-// A signer is a key that a signature may be by.
-type signer struct {
-	key  keyset.Key
-	part *component
-	own  bool
-}
+func (m memory) lineEnds() bool { return bytes.ContainsAny(m, "\r\n") }
 
-// judge decides what becomes of one signature, by itself: what it lacks, no
-// other signature lends. The error is that of a message which asks for too
-// much work; every other outcome goes into v.
-func (e *Envelope) judge(c *exchange.Call, v *exchange.Verdicts, p rawPacket, payload []byte) error {
-	parsed, err := p.parse()
-	sig, ok := parsed.(*packet.Signature)
-	if err != nil || !ok {
-		reason := envelope.BadSignature
-		if _, unsupported := errors.AsType[pgperrors.UnsupportedError](err); unsupported {
-			reason = envelope.Forbidden // an unknown version, hash, or algorithm
-		}
-		v.Unusable(reason, err)
-		return nil
-	}
-	name, found := e.signers(c, sig)
-	if len(found) == 0 {
-		if name != "" && retired(c.Peer, name) {
-			v.Ignore(envelope.KeyUse{ID: keyset.ID(name), Use: keyset.Signing, State: keyset.Revoked},
-				envelope.RevokedSigner, nil)
-			return nil
-		}
-		v.Stranger(name)
-		return nil
-	}
-	var reason envelope.Reason
-	var cause error
-	var use envelope.KeyUse
-	for _, s := range found {
-		use = signatureUse(s.key, s.part, s.own, sig)
-		reason, cause, err = e.judgeBy(c, s, sig, payload)
-		if err != nil {
-			return err
-		}
-		if reason == "" {
-			use.Digest = digest(use.ID, sig, payload)
-			v.Count(use, len(sig.IntendedRecipients) != 0, notations(sig))
-			return nil
-		}
-		if reason != envelope.BadSignature {
-			break
-		}
-	}
-	if reason == envelope.BadSignature && name == "" {
-		v.Stranger("") // it names nobody, and nobody whom we know made it
-		return nil
-	}
-	v.Ignore(use, reason, cause)
-	return nil
-}
-
-// judgeBy judges a signature as one by the given key. It returns no reason if
-// the signature counts.
-func (e *Envelope) judgeBy(c *exchange.Call, s signer, sig *packet.Signature, payload []byte) (envelope.Reason, error, error) {
-	if !named(sig) {
-		// One of many that could have made it: cryptography says which.
-		if reason, cause, err := verified(c, s, sig, payload); reason != "" || err != nil {
-			return reason, cause, err
-		}
-	}
-	switch {
-	case s.own:
-		return envelope.Misdirected, errors.New("signed by a key of our own"), nil
-	case s.key.State == keyset.Revoked || s.part.revoked:
-		return envelope.RevokedSigner, nil, nil
-	}
-	if err := signaturePolicy(c, s.part, sig, payload); err != nil {
-		return envelope.Forbidden, err, nil
-	}
-	if !e.certified(c, s) {
-		return envelope.Forbidden, errors.New("the certificate is valid only by self-signatures under SHA-1"), nil
-	}
-	if named(sig) {
-		if reason, cause, err := verified(c, s, sig, payload); reason != "" || err != nil {
-			return reason, cause, err
-		}
-	}
-	if err := inTime(c, s, sig); err != nil {
-		return envelope.OutOfTime, err, nil
-	}
-	if err := e.directed(c, sig); err != nil {
-		return envelope.Misdirected, err, nil
-	}
-	return "", nil, nil
-}
-
-func verified(c *exchange.Call, s signer, sig *packet.Signature, payload []byte) (envelope.Reason, error, error) {
-	if err := c.Verification(); err != nil {
-		return "", nil, err
-	}
-	if err := s.part.verify(sig, payload); err != nil {
-		return envelope.BadSignature, err, nil
-	}
-	return "", nil, nil
-}
-
-// named reports whether a signature names its key.
-func named(sig *packet.Signature) bool {
-	return len(sig.IssuerFingerprint) != 0 || sig.IssuerKeyId != nil && *sig.IssuerKeyId != 0
-}
-
-// inTime judges the date of a signature by the key, by its entry in the set, and
-// by what the signature itself says of its end.
-func inTime(c *exchange.Call, s signer, sig *packet.Signature) error {
-	if l := sig.SigLifetimeSecs; l != nil && *l != 0 {
-		if end := sig.CreationTime.Add(time.Duration(*l) * time.Second); c.At.After(end.Add(exchange.Skew)) {
-			return fmt.Errorf("the signature expired on %s", end.UTC().Format(time.RFC3339))
-		}
-	}
-	return c.InTime(sig.CreationTime, s.part.window, exchange.Window{NotBefore: s.key.NotBefore, NotAfter: s.key.NotAfter})
-}
-
-// signaturePolicy refuses what is weak in one signature.
-func signaturePolicy(c *exchange.Call, k *component, sig *packet.Signature, payload []byte) error {
-	if !k.sign {
-		return errors.New("the key is not flagged to sign")
-	}
-	if err := k.allowed(c.Waive); err != nil {
-		return err
-	}
-	if !strongHash(sig.Hash) && !(sig.Hash == crypto.SHA1 && c.Waive(waiveSHA1Signatures)) {
-		return fmt.Errorf("the hash %s is not allowed", hashName(sig.Hash))
-	}
-	if name := criticalNotation(sig); name != "" {
-		return fmt.Errorf("unknown critical notation %.128q", name)
-	}
-	if len(sig.Notations) > maxNotations {
-		return fmt.Errorf("more than %d notations", maxNotations)
-	}
-	switch sig.SigType {
-	case packet.SigTypeBinary:
-		return nil
-	case packet.SigTypeText:
-		// A signature over text holds for every form of its line ends, so
-		// that who carries the message can choose the octets (T26). Without
-		// line ends there is one form only.
-		if !bytes.ContainsAny(payload, "\r\n") {
-			return nil
-		}
-		return errors.New("a text signature does not fix the line ends")
-	}
-	return fmt.Errorf("signature of type %#02x on a message", uint8(sig.SigType))
-}
-
-// certified reports whether the certificate of s counts by the policy in force.
-func (e *Envelope) certified(c *exchange.Call, s signer) bool {
-	key := s.key.Material.(*Key)
-	for _, k := range key.strict {
-		if k.id == s.part.id {
-			return true
-		}
-	}
-	return c.Waive(waiveSHA1Certificates)
-}
-
-// directed checks for whom a signature is meant, and in which context.
-func (e *Envelope) directed(c *exchange.Call, sig *packet.Signature) error {
-	ours := false
-	for _, r := range sig.IntendedRecipients {
-		if k, ok := c.Own.Lookup(keyset.ID(strings.ToUpper(fmt.Sprintf("%x", r.Fingerprint)))); ok && k.State != keyset.Revoked {
-			ours = true
-		}
-	}
-	switch {
-	case len(sig.IntendedRecipients) != 0 && !ours:
-		return errors.New("signed for somebody else: no intended recipient is a key of ours")
-	case !ours && e.requireBound:
-		return errors.New("signed for nobody in particular, and RequireBound is set")
-	}
-	if e.openContext == "" {
-		return nil
-	}
-	var contexts []string
-	for _, n := range sig.Notations {
-		if n.Name == contextNotation {
-			contexts = append(contexts, string(n.Value))
-		}
-	}
-	if len(contexts) != 1 || contexts[0] != e.openContext {
-		return fmt.Errorf("signed in context %.128q, not %q", contexts, e.openContext)
-	}
-	return nil
-}
-
-// signers returns the keys that a signature may be by: those it names or, if it
-// names none, all that could have made it. name is how it names them.
-func (e *Envelope) signers(c *exchange.Call, sig *packet.Signature) (name string, found []signer) {
-	match := func(k *component) bool { return k.sign && k.pub.PubKeyAlgo == sig.PubKeyAlgo }
-	switch {
-	case len(sig.IssuerFingerprint) != 0:
-		name = strings.ToUpper(fmt.Sprintf("%x", sig.IssuerFingerprint))
-		match = func(k *component) bool { return string(k.id) == name }
-	case sig.IssuerKeyId != nil && *sig.IssuerKeyId != 0:
-		id := *sig.IssuerKeyId
-		name = fmt.Sprintf("%016X", id)
-		match = func(k *component) bool { return k.keyID == id }
-	}
-	add := func(s *keyset.Set, own bool) {
-		for k := range s.All() {
-			key, ok := k.Material.(*Key)
-			if !ok {
-				continue
-			}
-			for _, p := range e.table(key, own) {
-				if match(p) {
-					found = append(found, signer{k, p, own})
-				}
-			}
-		}
-	}
-	add(c.Own, true)
-	add(c.Peer, false)
-	// A subkey can be bound by two certificates. If one of them is ours or is
-	// revoked, the subkey is.
-	worst := func(s signer) bool { return s.own || s.key.State == keyset.Revoked }
-	for i, s := range found {
-		for _, t := range found {
-			if s.part.id == t.part.id && worst(t) && !worst(s) {
-				found[i] = t
-			}
-		}
-	}
-	return name, found
-}
-
-// table returns the components of a key by the policy of e. Of our own keys
-// all are known, so that nothing of ours passes for a stranger's. Without the
-// waiver, a component that only SHA-1 makes valid is known too, and refused by
-// certified.
-func (e *Envelope) table(k *Key, own bool) []*component {
-	if own || e.sha1Certificates {
-		return k.lax
-	}
-	out := k.strict
-	for _, c := range k.lax {
-		known := false
-		for _, d := range k.strict {
-			known = known || c.id == d.id
-		}
-		if !known {
-			out = append(out[:len(out):len(out)], c)
-		}
-	}
-	return out
-}
-
-// retired reports whether name is that of a revoked key of which only the ID is left.
-func retired(s *keyset.Set, name string) bool {
-	for k := range s.All() {
-		if _, ok := k.Material.(*Key); !ok && strings.HasSuffix(string(k.ID()), name) {
-			return true
-		}
-	}
-	return false
-}
-
-// notations returns the notations of a signature, but for the salt.
-func notations(sig *packet.Signature) map[string]any {
-	var out map[string]any
-	for _, n := range sig.Notations {
-		if n.Name == packet.SaltNotationName {
-			continue
-		}
-		var value any = string(n.Value)
-		if !n.IsHumanReadable || !utf8.Valid(n.Value) {
-			value = base64.StdEncoding.EncodeToString(n.Value)
-		}
-		if out == nil {
-			out = map[string]any{}
-		}
-		switch old := out[n.Name].(type) {
-		case nil:
-			out[n.Name] = value
-		case []any:
-			out[n.Name] = append(old, value)
-		default:
-			out[n.Name] = []any{old, value}
-		}
-	}
-	return out
+func (m memory) digest(id keyset.ID, sig *packet.Signature) [32]byte {
+	return exchange.Digest(id, sig.Salt(), m, sig.HashSuffix)
 }
