@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/keyset"
 )
 
 func TestWaiver(t *testing.T) {
@@ -43,4 +44,17 @@ func TestWaiverIsNotRead(t *testing.T) {
 			assert.Zero(t, w)
 		}
 	}
+}
+
+func TestKeyWaiver(t *testing.T) {
+	w := envelope.NewKeyWaiver("jwe.InsecureRSA1_5", "older profile", "a", "b")
+	assert.Equal(t, []keyset.ID{"a", "b"}, w.Keys())
+	assert.Equal(t, "jwe.InsecureRSA1_5: older profile", w.String())
+	assert.True(t, w == envelope.NewKeyWaiver("jwe.InsecureRSA1_5", "older profile", "a", "b"))
+	assert.False(t, w == envelope.NewKeyWaiver("jwe.InsecureRSA1_5", "older profile", "a"))
+	assert.Empty(t, envelope.NewKeyWaiver("jwe.InsecureRSA1_5", "older profile").Keys())
+	assert.Panics(t, func() { envelope.NewKeyWaiver("jwe.InsecureRSA1_5", "", "a") })
+	assert.Panics(t, func() { envelope.NewKeyWaiver("jwe.InsecureRSA1_5", "older profile", "") })
+	w.Keys()[0] = "c"
+	assert.Equal(t, keyset.ID("a"), w.Keys()[0])
 }
