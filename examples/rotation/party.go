@@ -109,8 +109,8 @@ func (p *party) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply, err := p.asServer.Seal(r.Context(), payload)
-	if err != nil {
-		http.Error(w, "try again", http.StatusServiceUnavailable)
+	if err != nil { // an endpoint that moves money has moved it by now
+		http.Error(w, "no reply", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", p.asServer.ContentType())
