@@ -235,6 +235,20 @@ func TestHostileMessages(t *testing.T) {
 				if h.want != "" {
 					assert.Equal(t, h.want, oe.Reason, "%s: %v", h.name, oe.Cause())
 				}
+				var dst bytes.Buffer
+				m, streamErr := e.OpenTo(context.Background(), &dst, bytes.NewReader(h.sealed))
+				assert.Nil(t, m, h.name)
+				assert.Zero(t, dst.Len(), h.name)
+				streamed, ok := errors.AsType[*envelope.OpenError](streamErr)
+				require.True(t, ok, "%s: OpenTo: %v", h.name, streamErr)
+				switch h.name {
+				case "session key after the data": // OpenTo never comes to the end: nothing before it is for us
+					assert.Equal(t, envelope.NotForUs, streamed.Reason)
+				case "too large": // nor to the size: the beginning is no message
+					assert.Equal(t, envelope.Malformed, streamed.Reason)
+				default:
+					assert.Equal(t, oe.Reason, streamed.Reason, "%s: OpenTo: %v", h.name, streamed.Cause())
+				}
 				if oe.Cause() != nil {
 					assert.NotContains(t, oe.Cause().Error(), "amount", h.name)
 				}

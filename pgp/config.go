@@ -27,8 +27,9 @@ type Config struct {
 	// Data is the version of encrypted data that Seal writes. Open accepts both.
 	Data DataVersion
 
-	// MaxSize limits payloads in Open, in bytes, and with them the messages
-	// that carry them. If zero, the limit is 32 MiB.
+	// MaxSize limits payloads in Open and OpenTo, in bytes, and with them the
+	// messages that carry them. If zero, the limit is 32 MiB for Open and
+	// 4 GiB for OpenTo.
 	MaxSize int64
 
 	// MaxAge rejects messages whose signatures are all older. If zero, age is
@@ -79,13 +80,13 @@ type Envelope struct {
 	x                        *exchange.Exchange
 	encoding                 Encoding
 	data                     DataVersion
-	maxSize                  int64
+	maxSize, maxStream       int64
 	requireBound             bool
 	sealContext, openContext string
 	sha1Certificates         bool
 }
 
-var _ envelope.Envelope = (*Envelope)(nil)
+var _ envelope.Streamer = (*Envelope)(nil)
 
 // maxContext is what a notation has room for beside its name.
 const maxContext = 1024
@@ -104,8 +105,14 @@ func New(c Config) (*Envelope, error) {
 		Observe: c.Observe,
 		Now:     c.Now,
 	}, waiveUnsigned, waiveSHA1Certificates, waiveSHA1Signatures, waiveUnprotected, waiveShortRSA)
-	size, sizeErr := maxSize(c.MaxSize)
-	errs := []error{err, sizeErr}
+	errs := []error{err}
+	size, stream := int64(defaultMaxSize), int64(defaultMaxStream)
+	if c.MaxSize != 0 {
+		size, stream = c.MaxSize, c.MaxSize
+	}
+	if c.MaxSize < 0 || c.MaxSize > maxMaxSize {
+		errs = append(errs, fmt.Errorf("MaxSize of %d", c.MaxSize))
+	}
 	if c.Encoding > Binary {
 		errs = append(errs, fmt.Errorf("unknown Encoding %d", c.Encoding))
 	}
@@ -130,6 +137,7 @@ func New(c Config) (*Envelope, error) {
 		encoding:         c.Encoding,
 		data:             c.Data,
 		maxSize:          size,
+		maxStream:        stream,
 		requireBound:     c.RequireBound,
 		sealContext:      c.SealContext,
 		openContext:      c.OpenContext,

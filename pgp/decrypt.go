@@ -24,14 +24,15 @@ type trial struct {
 	part    *component
 }
 
-// An opened is what came out of the encrypted data, whole and intact.
+// An opened says how the encrypted data was decrypted.
 type opened struct {
-	data    []byte
+	session sessionKey
 	use     envelope.KeyUse
 	content string
 }
 
-// decrypt finds the session key that opens o.
+// decrypt finds the session key that opens o. attempt decrypts the data with a
+// candidate, and returns nil if it was intact to its end.
 //
 // The order is: packets with an integrity check of their own (ECDH), then RSA;
 // in each, those that name a key of ours, then the hidden ones, for which the
@@ -44,12 +45,12 @@ type opened struct {
 // parsing in the standard library, time say nothing about a packet that
 // somebody put before a good one. Random candidates leave one place among the
 // [maxBodies] for one that conforms.
-func (e *Envelope) decrypt(c *exchange.Call, o *outer) (*opened, error) {
+func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) error) (*opened, error) {
 	trials, err := e.trials(c, o)
 	if err != nil {
 		return nil, err
 	}
-	d := decryption{c: c, data: o.data}
+	d := decryption{data: o.data, attempt: attempt}
 	var outage error
 	for len(trials) != 0 && d.bodies < maxBodies {
 		n := 1
@@ -219,8 +220,8 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 
 // A decryption counts the attempts on one body.
 type decryption struct {
-	c         *exchange.Call
 	data      rawPacket
+	attempt   func(sessionKey) error
 	bodies    int
 	unwrapped bool  // a session key that conforms reached the body
 	refused   error // such a session key was for what is not allowed
@@ -235,7 +236,7 @@ func (d *decryption) try(sk sessionKey, conforms bool) (*opened, bool) {
 		sk = randomSessionKey(3)
 		sk.key = sk.key[:size]
 	}
-	data, err := decryptBody(d.data, sk)
+	err := d.attempt(sk)
 	if conforms {
 		d.unwrapped = true
 		if refused != nil {
@@ -245,7 +246,7 @@ func (d *decryption) try(sk sessionKey, conforms bool) (*opened, bool) {
 	if refused != nil || err != nil {
 		return nil, false
 	}
-	return &opened{data: data, content: content}, true
+	return &opened{session: sk, content: content}, true
 }
 
 // content returns how the message is encrypted, or why that is refused.

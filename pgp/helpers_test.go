@@ -93,6 +93,16 @@ func open(t testing.TB, e *pgp.Envelope, sealed []byte) *envelope.Message {
 		require.NoError(t, err, "%s: %v", oe.Reason, oe.Cause())
 	}
 	require.NoError(t, err)
+	var dst bytes.Buffer
+	streamed, err := e.OpenTo(context.Background(), &dst, bytes.NewReader(sealed))
+	if oe, ok := errors.AsType[*envelope.OpenError](err); ok {
+		require.NoError(t, err, "OpenTo: %s: %v", oe.Reason, oe.Cause())
+	}
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(m.Payload, dst.Bytes()), "Open and OpenTo differ")
+	require.Nil(t, streamed.Payload)
+	streamed.Payload, streamed.Opened = m.Payload, m.Opened
+	require.Equal(t, m, streamed)
 	return m
 }
 
@@ -106,6 +116,15 @@ func rejected(t testing.TB, e *pgp.Envelope, sealed []byte, want envelope.Reason
 	oe, ok := errors.AsType[*envelope.OpenError](err)
 	require.True(t, ok)
 	assert.Equal(t, want, oe.Reason, "cause: %v", oe.Cause())
+
+	var dst bytes.Buffer
+	m, err = e.OpenTo(context.Background(), &dst, bytes.NewReader(sealed))
+	require.Error(t, err)
+	assert.Nil(t, m)
+	assert.Zero(t, dst.Len(), "OpenTo released something")
+	streamed, ok := errors.AsType[*envelope.OpenError](err)
+	require.True(t, ok, "OpenTo: %v", err)
+	assert.Equal(t, want, streamed.Reason, "OpenTo: cause: %v", streamed.Cause())
 	return oe
 }
 

@@ -1,7 +1,5 @@
 package pgp
 
-import "fmt"
-
 // Limits on what is read, whatever a Config says. Those on work are shared
 // with package jwe; see package internal/exchange.
 const (
@@ -13,23 +11,18 @@ const (
 	maxNotations = 64      // notations of one signature
 	maxBodies    = 4       // candidates for the session key that reach the body
 
-	defaultMaxSize = 32 << 20
+	defaultMaxSize   = 32 << 20
+	defaultMaxStream = 4 << 30
+	maxMaxSize       = 1 << 50 // so that sums of sizes do not overflow
+
+	streamBlock  = 64 << 10  // what OpenTo checks and writes at a time
+	maxHashes    = 8         // kinds of hashes that OpenTo computes in its first pass
+	maxSmallBody = 128 << 10 // of a packet in a stream that is neither data nor literal
 
 	// overhead is what a message may have beyond its payload: session keys,
 	// signatures, armor headers.
 	overhead = 128 << 10
 )
-
-// maxSize returns the limit for payloads.
-func maxSize(configured int64) (int64, error) {
-	switch {
-	case configured < 0:
-		return 0, fmt.Errorf("MaxSize is negative: %d", configured)
-	case configured == 0:
-		return defaultMaxSize, nil
-	}
-	return configured, nil
-}
 
 // maxBinary is the limit for a message before its encoding, that is, for a
 // payload of the largest size with everything around it.

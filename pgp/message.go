@@ -48,19 +48,7 @@ func parseOuter(in []byte) (*outer, error) {
 			return nil, err
 		}
 		in = rest
-		switch {
-		case p.tag == tagPKESK:
-			if len(o.sessions) == exchange.MaxRecipients {
-				continue
-			}
-			// A version that we do not know is for somebody else.
-			if s, err := parseSessionPacket(p); err == nil {
-				o.sessions = append(o.sessions, s)
-			}
-		case p.tag == tagSKESK:
-			passwords++
-		case p.padding():
-		case p.tag == tagSEIPD || p.tag == tagSED || p.tag == tagAEAD:
+		if p.tag == tagSEIPD || p.tag == tagSED || p.tag == tagAEAD {
 			o.data = p
 			if err := onlyPadding(in); err != nil {
 				return nil, err
@@ -69,12 +57,34 @@ func parseOuter(in []byte) (*outer, error) {
 				return nil, errPassword
 			}
 			return &o, nil
-		case p.tag == tagOnePass || p.tag == tagSignature || p.tag == tagLiteral || p.tag == tagCompressed:
-			return nil, errNotEncrypted
-		default:
-			return nil, fmt.Errorf("packet of type %d in an encrypted message", p.tag)
+		}
+		if p.tag == tagSKESK {
+			passwords++
+		}
+		if err := o.add(p); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// add takes in a packet that stands before the encrypted data.
+func (o *outer) add(p rawPacket) error {
+	switch {
+	case p.tag == tagPKESK:
+		if len(o.sessions) == exchange.MaxRecipients {
+			return nil
+		}
+		// A version that we do not know is for somebody else.
+		if s, err := parseSessionPacket(p); err == nil {
+			o.sessions = append(o.sessions, s)
+		}
+	case p.tag == tagSKESK || p.padding():
+	case p.tag == tagOnePass || p.tag == tagSignature || p.tag == tagLiteral || p.tag == tagCompressed:
+		return errNotEncrypted
+	default:
+		return fmt.Errorf("packet of type %d in an encrypted message", p.tag)
+	}
+	return nil
 }
 
 func onlyPadding(in []byte) error {
@@ -172,23 +182,9 @@ func decompress(b []byte, max int64) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, errTruncated
 	}
-	algorithm, b := b[0], b[1:]
-	var r io.Reader
-	switch algorithm {
-	case 0:
-		return b, nil
-	case 1:
-		r = flate.NewReader(bytes.NewReader(b))
-	case 2:
-		z, err := zlib.NewReader(bytes.NewReader(b))
-		if err != nil {
-			return nil, errGrammar
-		}
-		r = z
-	case 3:
-		r = bzip2.NewReader(bytes.NewReader(b))
-	default:
-		return nil, fmt.Errorf("%w: compression algorithm %d", errGrammar, algorithm)
+	r, err := inflater(b[0], bytes.NewReader(b[1:]))
+	if err != nil {
+		return nil, err
 	}
 	out, err := io.ReadAll(io.LimitReader(r, max+1))
 	switch {
@@ -198,6 +194,25 @@ func decompress(b []byte, max int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: damaged compression", errGrammar)
 	}
 	return out, nil
+}
+
+// inflater returns a reader that decompresses r.
+func inflater(algorithm byte, r io.Reader) (io.Reader, error) {
+	switch algorithm {
+	case 0:
+		return r, nil
+	case 1:
+		return flate.NewReader(r), nil
+	case 2:
+		z, err := zlib.NewReader(r)
+		if err != nil {
+			return nil, fmt.Errorf("%w: damaged compression", errGrammar)
+		}
+		return z, nil
+	case 3:
+		return bzip2.NewReader(r), nil
+	}
+	return nil, fmt.Errorf("%w: compression algorithm %d", errGrammar, algorithm)
 }
 
 // rejectInner returns the rejection for an error of parseInner.

@@ -38,18 +38,22 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	if err := e.checkData(c, o.data); err != nil {
 		return nil, err
 	}
-	plain, err := e.decrypt(c, o)
+	var plain []byte
+	how, err := e.decrypt(c, o, func(sk sessionKey) (err error) {
+		plain, err = decryptBody(o.data, sk)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	in, err := parseInner(plain.data, e.maxSize)
+	in, err := parseInner(plain, e.maxSize)
 	if err != nil {
 		return nil, rejectInner(err)
 	}
 	m := &envelope.Message{
 		Payload:   in.payload,
-		Decrypter: plain.use,
-		Content:   plain.content,
+		Decrypter: how.use,
+		Content:   how.content,
 		Addressed: addressed(c, o),
 	}
 	if len(in.signatures) == 0 {

@@ -455,18 +455,19 @@ func TestUsageAndEvents(t *testing.T) {
 	require.Error(t, err)
 
 	ours, _ := own.Usage(bank().Info().ID)
-	assert.Equal(t, [2]uint64{1, 1}, [2]uint64{ours.Sealed, ours.Opened})
+	assert.Equal(t, [2]uint64{1, 2}, [2]uint64{ours.Sealed, ours.Opened}, "open opens twice: Open and OpenTo")
 	them, _ := peer.Usage(partner().Info().ID)
-	assert.Equal(t, [2]uint64{1, 1}, [2]uint64{them.Sealed, them.Opened})
-	require.Len(t, events, 3)
+	assert.Equal(t, [2]uint64{1, 2}, [2]uint64{them.Sealed, them.Opened})
+	require.Len(t, events, 4)
+	assert.Equal(t, events[1].Size, events[2].Size)
 	assert.Equal(t, "seal", events[0].Op)
 	assert.Len(t, events[0].Keys, 2)
 	assert.Positive(t, events[0].Size)
 	assert.Equal(t, "open", events[1].Op)
 	assert.Equal(t, int64(len(sealed)), events[1].Size)
 	assert.Len(t, events[1].Keys, 2)
-	assert.ErrorIs(t, events[2].Err, envelope.ErrRejected)
-	assert.Empty(t, events[2].Keys)
+	assert.ErrorIs(t, events[3].Err, envelope.ErrRejected)
+	assert.Empty(t, events[3].Keys)
 }
 
 // Unsigned messages are evidence of nothing: anyone can make them.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -36,19 +37,31 @@ type sealer struct {
 }
 
 func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
-	signers, err := e.sealers(c)(c.SealingOwn())
+	signers, recipients, err := e.parties(c)
 	if err != nil {
 		return nil, err
 	}
-	recipients, err := e.sealers(c)(c.SealingPeer())
+	packets, err := e.signed(c, signers, recipients, payload)
 	if err != nil {
 		return nil, err
+	}
+	return encrypted(recipients, packets, e.dataVersion(recipients))
+}
+
+// parties finds the keys to sign with and to encrypt to, and enters the latter
+// into the account.
+func (e *Envelope) parties(c *exchange.Call) (signers, recipients []sealer, err error) {
+	if signers, err = e.sealers(c)(c.SealingOwn()); err != nil {
+		return nil, nil, err
+	}
+	if recipients, err = e.sealers(c)(c.SealingPeer()); err != nil {
+		return nil, nil, err
 	}
 	peers := len(recipients)
 	for i := range c.AlsoTo {
 		also, err := e.sealers(c)(c.SealingAlso(i))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, r := range also {
 			recipients = append(recipients, r)
@@ -58,11 +71,7 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	for _, r := range recipients[:peers] {
 		c.SealedPeer(r.use(keyset.Encryption, false, r.part.name))
 	}
-	packets, err := e.signed(c, signers, recipients, payload)
-	if err != nil {
-		return nil, err
-	}
-	return encrypted(recipients, packets, e.dataVersion(recipients))
+	return signers, recipients, nil
 }
 
 // sealers finds the component to use of each key. A key that has none fails
@@ -99,11 +108,7 @@ func (s sealer) use(use keyset.Use, own bool, algorithm string) envelope.KeyUse 
 // signed returns the packets of a signed message: one-pass signatures, the
 // literal, and the signatures in reverse (RFC 9580, Section 10.3).
 func (e *Envelope) signed(c *exchange.Call, signers, recipients []sealer, payload []byte) ([]byte, error) {
-	var intended []*packet.Recipient
-	for _, r := range recipients {
-		primary := r.key.Material.(*Key).cert.primary.pub
-		intended = append(intended, &packet.Recipient{KeyVersion: primary.Version, Fingerprint: primary.Fingerprint})
-	}
+	intended := intendedRecipients(recipients)
 	var out, trailer bytes.Buffer
 	out.Grow(len(payload) + 1024*len(signers))
 	signatures := make([]*packet.Signature, len(signers))
@@ -135,6 +140,16 @@ func (e *Envelope) signed(c *exchange.Call, signers, recipients []sealer, payloa
 	return out.Bytes(), nil
 }
 
+// intendedRecipients names everybody who is encrypted to, by primary key.
+func intendedRecipients(recipients []sealer) []*packet.Recipient {
+	var out []*packet.Recipient
+	for _, r := range recipients {
+		primary := r.key.Material.(*Key).cert.primary.pub
+		out = append(out, &packet.Recipient{KeyVersion: primary.Version, Fingerprint: primary.Fingerprint})
+	}
+	return out
+}
+
 func onePass(k *component, sig *packet.Signature, last bool) *packet.OnePassSignature {
 	o := &packet.OnePassSignature{
 		Version:    3,
@@ -164,18 +179,10 @@ func literal(payload []byte) []byte {
 func encrypted(recipients []sealer, packets []byte, version DataVersion) ([]byte, error) {
 	sk := sessionKey{sealCipher, make([]byte, sealCipher.KeySize())}
 	rand.Read(sk.key)
-	session := 3
-	if version == SEIPDv2 {
-		session = 6
-	}
 	var out bytes.Buffer
 	out.Grow(len(packets) + 1024*(1+len(recipients)))
-	for _, r := range recipients {
-		p, err := r.part.wrap(sk, session)
-		if err != nil {
-			return nil, fmt.Errorf("encrypting to key %s: %w", r.key.ID(), err)
-		}
-		out.Write(p.encode())
+	if err := writeSessionKeys(&out, recipients, sk, version); err != nil {
+		return nil, err
 	}
 	if version == SEIPDv2 {
 		p, err := encryptAEAD(packets, sk.key, aeadMode(recipients))
@@ -196,6 +203,23 @@ func encrypted(recipients []sealer, packets []byte, version DataVersion) ([]byte
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+func writeSessionKeys(w io.Writer, recipients []sealer, sk sessionKey, version DataVersion) error {
+	session := 3
+	if version == SEIPDv2 {
+		session = 6
+	}
+	for _, r := range recipients {
+		p, err := r.part.wrap(sk, session)
+		if err != nil {
+			return fmt.Errorf("encrypting to key %s: %w", r.key.ID(), err)
+		}
+		if _, err := w.Write(p.encode()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dataVersion is the version that all recipients read: 2 if each of them says

@@ -114,12 +114,15 @@ func outcome(t testing.TB, signers, recipients string, sealed []byte) (string, *
 		}
 		partners = append(partners, k)
 	}
-	m, err := newEnvelope(t, pgp.Config{Own: active(t, own...), Peer: active(t, partners...)}).Open(t.Context(), sealed)
+	e := newEnvelope(t, pgp.Config{Own: active(t, own...), Peer: active(t, partners...)})
+	m, err := e.Open(t.Context(), sealed)
 	if err != nil {
 		oe, ok := errors.AsType[*envelope.OpenError](err)
 		require.True(t, ok, "%v", err)
+		rejected(t, e, sealed, oe.Reason)
 		return string(oe.Reason), nil
 	}
+	open(t, e, sealed)
 	return fmt.Sprintf("opens %d", len(m.Signers)), m
 }
 

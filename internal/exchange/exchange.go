@@ -135,6 +135,7 @@ type Call struct {
 	ctx    context.Context
 	waived []envelope.Waiver
 	sealed []sealedWith
+	size   int64
 
 	privateOps, verifications, remoteOps int
 }
@@ -171,23 +172,36 @@ func (x *Exchange) begin(ctx context.Context) (*Call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	c := &Call{x: x, ctx: ctx, At: x.c.Now()}
+	c := &Call{x: x, ctx: ctx}
+	return c, c.Reload()
+}
+
+// Reload loads the sets and the time once more, for a call that takes long
+// enough for keys to be revoked meanwhile.
+func (c *Call) Reload() error {
+	x := c.x
+	c.At = x.c.Now()
 	var err error
 	if c.Own, err = load(x.c.Own, x.c.Format, true, "Own"); err != nil {
-		return nil, err
+		return err
 	}
 	if c.Peer, err = load(x.c.Peer, x.c.Format, false, "Peer"); err != nil {
-		return nil, err
+		return err
 	}
+	c.AlsoTo = nil
 	for i, s := range x.c.AlsoTo {
 		set, err := load(s, x.c.Format, false, fmt.Sprintf("AlsoTo[%d]", i))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		c.AlsoTo = append(c.AlsoTo, set)
 	}
-	return c, nil
+	return nil
 }
+
+// Sized enters the size of the sealed message, in bytes, into the account of a
+// call that did not know it when it began, or returns it from elsewhere.
+func (c *Call) Sized(n int64) { c.size = n }
 
 // Seal runs f as one Seal: the keys that f names in [Call.Sealed] are recorded
 // if it succeeds, and the observer is told.
@@ -205,7 +219,7 @@ func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]b
 	if err != nil {
 		out = nil
 	} else {
-		e.Size = int64(len(out))
+		e.Size = max(int64(len(out)), c.size)
 		for _, s := range c.sealed {
 			if r, ok := s.source.(keyset.Recorder); ok {
 				r.RecordSealed(s.use.ID, c.At)
@@ -229,7 +243,7 @@ func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelop
 	}
 	e := envelope.Event{Op: "open", Format: x.c.Format, Size: size, Err: err}
 	if c != nil {
-		e.Waived = c.waived
+		e.Waived, e.Size = c.waived, max(size, c.size)
 	}
 	if err != nil {
 		m = nil

@@ -1,0 +1,290 @@
+package pgp
+
+import (
+	"bufio"
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// A visitor is told what walk meets inside a message.
+type visitor interface {
+	// announce is told of a one-pass signature, or of a signature before the literal.
+	announce(p rawPacket)
+	signature(p rawPacket)
+	// block is told of the next octets of the payload, which it must not keep.
+	block(b []byte) error
+	// end is told that the payload has ended.
+	end() error
+}
+
+// walk is parseInner for a stream: the same grammar, the same limits.
+func walk(in *bufio.Reader, max int64, v visitor) error {
+	var literal, compressed, signed bool
+	for range maxPackets {
+		tag, body, err := nextStreamPacket(in)
+		if err == io.EOF {
+			if !literal {
+				return errGrammar
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case tag == tagLiteral && !literal:
+			literal = true
+			if err := walkLiteral(body, max, v); err != nil {
+				return err
+			}
+			continue
+		case tag == tagCompressed && !literal && !signed:
+			if compressed {
+				return errLayers
+			}
+			compressed = true
+			r, err := inflate(body)
+			if err != nil {
+				return err
+			}
+			limited := &io.LimitedReader{R: r, N: max + overhead + 1}
+			// What follows the compressed packet is read once it has ended.
+			in = bufio.NewReaderSize(&chained{limited: limited, then: body, rest: in}, streamBlock)
+			continue
+		}
+		p, err := body.whole(tag, maxSmallBody)
+		switch {
+		case err != nil:
+			return err
+		case p.padding():
+		case tag == tagOnePass && !literal:
+			signed = true
+			v.announce(p)
+		case tag == tagSignature:
+			signed = true
+			if !literal {
+				v.announce(p)
+			}
+			v.signature(p)
+		default:
+			return fmt.Errorf("%w: packet of type %d", errGrammar, tag)
+		}
+	}
+	return errPackets
+}
+
+// chained is the content of a compressed packet: at its end the packet must be
+// at its end too, and only padding may follow.
+type chained struct {
+	limited *io.LimitedReader
+	then    *packetBody
+	rest    *bufio.Reader
+}
+
+func (c *chained) Read(p []byte) (int, error) {
+	n, err := c.limited.Read(p)
+	switch {
+	case c.limited.N <= 0:
+		return 0, errTooLarge
+	case err == nil:
+		return n, nil
+	case err != io.EOF:
+		return n, fmt.Errorf("%w: damaged compression", errGrammar)
+	}
+	if _, err := io.Copy(io.Discard, c.then); err != nil {
+		return n, err
+	}
+	if err := onlyPaddingStream(c.rest); err != nil {
+		return n, err
+	}
+	return n, io.EOF
+}
+
+// inflate returns a reader of the content of a Compressed Data packet.
+func inflate(body io.Reader) (io.Reader, error) {
+	var algorithm [1]byte
+	if _, err := io.ReadFull(body, algorithm[:]); err != nil {
+		return nil, truncated(err)
+	}
+	return inflater(algorithm[0], body)
+}
+
+// walkLiteral hands the content of a literal to v, block by block.
+func walkLiteral(body io.Reader, max int64, v visitor) error {
+	var head [2]byte
+	if _, err := io.ReadFull(body, head[:]); err != nil {
+		return truncated(err)
+	}
+	if _, err := io.CopyN(io.Discard, body, int64(head[1])+4); err != nil { // file name and date
+		return truncated(err)
+	}
+	block := make([]byte, streamBlock)
+	for total := int64(0); ; {
+		n, err := io.ReadFull(body, block)
+		if total += int64(n); total > max {
+			return errTooLarge
+		}
+		if n > 0 {
+			if err := v.block(block[:n]); err != nil {
+				return err
+			}
+		}
+		switch err {
+		case nil:
+		case io.EOF, io.ErrUnexpectedEOF:
+			return v.end()
+		default:
+			return err
+		}
+	}
+}
+
+// A hashKind is a hash and the salt that it begins with.
+type hashKind struct {
+	hash crypto.Hash
+	salt string
+}
+
+func (p *firstPass) parse(in *bufio.Reader) error { return walk(in, p.max, p) }
+
+// announce begins to compute the hash that a signature will need.
+func (p *firstPass) announce(raw rawPacket) {
+	if kind, ok := kindOf(raw); ok {
+		p.add(kind)
+	}
+}
+
+// kindOf returns the hash that a signature, or one that is announced, needs.
+func kindOf(raw rawPacket) (hashKind, bool) {
+	parsed, err := raw.parse()
+	if err != nil {
+		return hashKind{}, false
+	}
+	var kind hashKind
+	switch s := parsed.(type) {
+	case *packet.OnePassSignature:
+		kind = hashKind{s.Hash, string(s.Salt)}
+	case *packet.Signature:
+		kind = hashKind{s.Hash, string(s.Salt())}
+	}
+	return kind, (strongHash(kind.hash) || kind.hash == crypto.SHA1) && kind.hash.Available()
+}
+
+// add begins to compute a hash, one of [maxHashes] at most.
+func (p *firstPass) add(kind hashKind) {
+	if _, ok := p.hashes[kind]; ok || len(p.hashes) >= maxHashes {
+		return
+	}
+	h := kind.hash.New()
+	h.Write([]byte(kind.salt))
+	p.hashes[kind] = h
+}
+
+// missing lists the hashes that the signatures need and the pass did not compute.
+func (p *firstPass) missing() []hashKind {
+	var out []hashKind
+	for _, raw := range p.signatures {
+		kind, ok := kindOf(raw)
+		if _, computed := p.hashes[kind]; ok && !computed && !slices.Contains(out, kind) {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
+
+func (p *firstPass) signature(raw rawPacket) {
+	if len(p.signatures) < exchange.MaxSignatures {
+		p.signatures = append(p.signatures, raw)
+	}
+}
+
+func (p *firstPass) block(b []byte) error {
+	for _, h := range p.hashes {
+		h.Write(b)
+	}
+	p.hasEnds = p.hasEnds || bytes.ContainsAny(b, "\r\n")
+	p.blocks = append(p.blocks, sha256.Sum256(b))
+	p.size += int64(len(b))
+	return nil
+}
+
+func (p *firstPass) end() error { return nil }
+
+// A streamDocument is a payload that a first pass has read.
+type streamDocument struct {
+	pass    *firstPass
+	counted *[]countedSignature
+}
+
+var errAnnounced = errors.New("more kinds of hashes than are computed")
+
+func (d *streamDocument) hash(sig *packet.Signature) (hash.Hash, error) {
+	h, ok := d.pass.hashes[hashKind{sig.Hash, string(sig.Salt())}]
+	if !ok {
+		return nil, errAnnounced
+	}
+	c, ok := h.(hash.Cloner)
+	if !ok {
+		return nil, errAnnounced
+	}
+	return c.Clone()
+}
+
+func (d *streamDocument) lineEnds() bool { return d.pass.hasEnds }
+
+// digest only notes the signature: the second pass computes it.
+func (d *streamDocument) digest(id keyset.ID, sig *packet.Signature) [32]byte {
+	*d.counted = append(*d.counted, countedSignature{id, sig})
+	return [32]byte{}
+}
+
+// errDone ends a second pass with the payload.
+var errDone = errors.New("done")
+
+// A secondPass writes what the first one authenticated.
+type secondPass struct {
+	s       *streamOpener
+	dst     io.Writer
+	n       int
+	size    int64
+	digests []hash.Hash
+	write   error // of dst
+}
+
+func (p *secondPass) announce(rawPacket)  {}
+func (p *secondPass) signature(rawPacket) {}
+
+func (p *secondPass) block(b []byte) error {
+	if p.n >= len(p.s.blocks) || sha256.Sum256(b) != p.s.blocks[p.n] {
+		return errChanged
+	}
+	p.n++
+	p.size += int64(len(b))
+	for _, h := range p.digests {
+		h.Write(b)
+	}
+	n, err := p.dst.Write(b)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	p.write = err
+	return err
+}
+
+func (p *secondPass) end() error {
+	if p.n != len(p.s.blocks) || p.size != p.s.size {
+		return errChanged
+	}
+	return errDone
+}
