@@ -32,6 +32,14 @@ func judged(t *testing.T, e *pgp.Envelope, in []byte) {
 	before := bytes.Clone(in)
 	m, err := e.Open(context.Background(), in)
 	assert.Equal(t, before, in, "Open wrote to the message")
+	var dst bytes.Buffer
+	_, streamErr := e.OpenTo(context.Background(), &dst, bytes.NewReader(in))
+	assert.Equal(t, err == nil, streamErr == nil, "Open: %v, OpenTo: %v", err, streamErr)
+	if err == nil {
+		assert.Equal(t, m.Payload, dst.Bytes())
+	} else {
+		assert.Zero(t, dst.Len())
+	}
 	if err != nil {
 		assert.Nil(t, m)
 		_, ok := errors.AsType[*envelope.OpenError](err)

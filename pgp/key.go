@@ -232,7 +232,7 @@ func (c *component) selfTest(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := c.verify(sig, memory(probe)); err != nil {
+		if err := c.verify(sig, inMemory(probe)); err != nil {
 			return err
 		}
 	}

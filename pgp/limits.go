@@ -15,6 +15,11 @@ const (
 	defaultMaxStream = 4 << 30
 	maxMaxSize       = 1 << 50 // so that sums of sizes do not overflow
 
+	// A compressed packet may grow to a hundred times its size, or to 256 KiB.
+	// What partners send grows less than thirtyfold; a bomb grows a thousandfold.
+	maxRatio     = 100
+	ratioMatters = 256 << 10
+
 	streamBlock  = 64 << 10  // what OpenTo checks and writes at a time
 	maxHashes    = 8         // kinds of hashes that OpenTo computes in its first pass
 	maxSmallBody = 128 << 10 // of a packet in a stream that is neither data nor literal

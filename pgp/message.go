@@ -186,6 +186,7 @@ func decompress(b []byte, max int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	max = min(max, maxInflated(int64(len(b))))
 	out, err := io.ReadAll(io.LimitReader(r, max+1))
 	switch {
 	case int64(len(out)) > max:
@@ -195,6 +196,9 @@ func decompress(b []byte, max int64) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// maxInflated is what n octets may decompress to.
+func maxInflated(n int64) int64 { return max(ratioMatters, n*maxRatio) }
 
 // inflater returns a reader that decompresses r.
 func inflater(algorithm byte, r io.Reader) (io.Reader, error) {

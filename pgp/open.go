@@ -63,8 +63,9 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 		return m, nil
 	}
 	var v exchange.Verdicts
+	d := inMemory(in.payload)
 	for _, p := range in.signatures {
-		if err := e.judge(c, &v, p, memory(in.payload)); err != nil {
+		if err := e.judge(c, &v, p, d); err != nil {
 			return nil, err
 		}
 	}

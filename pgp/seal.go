@@ -122,7 +122,7 @@ func (e *Envelope) signed(c *exchange.Call, signers, recipients []sealer, payloa
 		}
 		signatures[i] = sig
 		u := signatureUse(s.key, s.part, true, sig)
-		u.Digest = memory(payload).digest(u.ID, sig)
+		u.Digest = inMemory(payload).digest(u.ID, sig)
 		c.SealedOwn(u)
 		if err := onePass(s.part, sig, i == len(signers)-1).Serialize(&out); err != nil {
 			return nil, err

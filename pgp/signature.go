@@ -3,6 +3,7 @@ package pgp
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"fmt"
 	"hash"
 	"time"
@@ -92,18 +93,35 @@ type document interface {
 	digest(id keyset.ID, sig *packet.Signature) [32]byte
 }
 
-type memory []byte
-
-func (m memory) hash(sig *packet.Signature) (hash.Hash, error) {
-	h, err := sig.PrepareVerify()
-	if err == nil {
-		h.Write(m)
-	}
-	return h, err
+// memory is a payload in memory. Without a salt it is hashed once for each kind
+// of hash, however many signatures there are (T19).
+type memory struct {
+	payload []byte
+	hashes  map[crypto.Hash]hash.Cloner
 }
 
-func (m memory) lineEnds() bool { return bytes.ContainsAny(m, "\r\n") }
+func inMemory(payload []byte) *memory {
+	return &memory{payload: payload, hashes: map[crypto.Hash]hash.Cloner{}}
+}
 
-func (m memory) digest(id keyset.ID, sig *packet.Signature) [32]byte {
-	return exchange.Digest(id, sig.Salt(), m, sig.HashSuffix)
+func (m *memory) hash(sig *packet.Signature) (hash.Hash, error) {
+	if done, ok := m.hashes[sig.Hash]; ok && len(sig.Salt()) == 0 {
+		return done.Clone()
+	}
+	h, err := sig.PrepareVerify()
+	if err != nil {
+		return nil, err
+	}
+	h.Write(m.payload)
+	if c, ok := h.(hash.Cloner); ok && len(sig.Salt()) == 0 {
+		m.hashes[sig.Hash] = c
+		return c.Clone()
+	}
+	return h, nil
+}
+
+func (m *memory) lineEnds() bool { return bytes.ContainsAny(m.payload, "\r\n") }
+
+func (m *memory) digest(id keyset.ID, sig *packet.Signature) [32]byte {
+	return exchange.Digest(id, sig.Salt(), m.payload, sig.HashSuffix)
 }

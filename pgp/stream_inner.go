@@ -54,13 +54,11 @@ func walk(in *bufio.Reader, max int64, v visitor) error {
 				return errLayers
 			}
 			compressed = true
-			r, err := inflate(body)
-			if err != nil {
+			c := &chained{packet: &counted{r: body}, rest: in, max: max + overhead}
+			if c.content, err = inflate(c.packet); err != nil {
 				return err
 			}
-			limited := &io.LimitedReader{R: r, N: max + overhead + 1}
-			// What follows the compressed packet is read once it has ended.
-			in = bufio.NewReaderSize(&chained{limited: limited, then: body, rest: in}, streamBlock)
+			in = bufio.NewReaderSize(c, streamBlock)
 			continue
 		}
 		p, err := body.whole(tag, maxSmallBody)
@@ -87,22 +85,36 @@ func walk(in *bufio.Reader, max int64, v visitor) error {
 // chained is the content of a compressed packet: at its end the packet must be
 // at its end too, and only padding may follow.
 type chained struct {
-	limited *io.LimitedReader
-	then    *packetBody
+	content io.Reader
+	packet  *counted
 	rest    *bufio.Reader
+	n, max  int64
+}
+
+// counted counts what has been read.
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 func (c *chained) Read(p []byte) (int, error) {
-	n, err := c.limited.Read(p)
+	n, err := c.content.Read(p)
+	c.n += int64(n)
 	switch {
-	case c.limited.N <= 0:
+	case c.n > min(c.max, maxInflated(c.packet.n)):
 		return 0, errTooLarge
 	case err == nil:
 		return n, nil
 	case err != io.EOF:
 		return n, fmt.Errorf("%w: damaged compression", errGrammar)
 	}
-	if _, err := io.Copy(io.Discard, c.then); err != nil {
+	if _, err := io.Copy(io.Discard, c.packet); err != nil {
 		return n, err
 	}
 	if err := onlyPaddingStream(c.rest); err != nil {
