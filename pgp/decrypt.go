@@ -8,7 +8,6 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"sync"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -16,13 +15,6 @@ import (
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
-
-// A trial is a key of ours that may decrypt a session key packet.
-type trial struct {
-	session *sessionPacket
-	key     keyset.Key
-	part    *component
-}
 
 // An opened says how the encrypted data was decrypted.
 type opened struct {
@@ -52,170 +44,33 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) 
 	}
 	d := decryption{data: o.data, attempt: attempt}
 	var outage error
-	for len(trials) != 0 && d.bodies < maxBodies {
-		n := 1
-		for n < len(trials) && trials[n].session == trials[0].session && trials[n].remote() == trials[0].remote() {
-			n++
-		}
-		group := trials[:n]
-		trials = trials[n:]
-		t, sk, conforms, err := unwrapFirst(c, group)
-		if _, tooMuch := errors.AsType[*envelope.OpenError](err); tooMuch {
-			return nil, err
-		}
-		if err != nil {
-			outage = err // another key may open the message all the same
-			continue
-		}
-		if !conforms && (!t.session.rsa() || d.bodies >= maxBodies-1) {
-			continue
-		}
-		if out, ok := d.try(sk, conforms); ok {
-			out.use = exchange.Use(t.key, true, keyset.Encryption, t.part.name)
-			if !t.part.primary {
-				out.use.Subkey = t.part.id
+	for width := 1; len(trials) != 0 && d.bodies < maxBodies; width = runtime.GOMAXPROCS(0) {
+		var groups [][]trial
+		groups, trials = nextGroups(trials, width)
+		for _, u := range unwrapGroups(c, groups) {
+			if _, tooMuch := errors.AsType[*envelope.OpenError](u.err); tooMuch {
+				return nil, u.err
 			}
-			return out, nil
+			if u.err != nil {
+				outage = u.err // another key may open the message all the same
+				continue
+			}
+			if d.bodies == maxBodies || !u.conforms && (!u.session.rsa() || d.bodies >= maxBodies-1) {
+				continue
+			}
+			if out, ok := d.try(u.sk, u.conforms); ok {
+				out.use = exchange.Use(u.key, true, keyset.Encryption, u.part.name)
+				if !u.part.primary {
+					out.use.Subkey = u.part.id
+				}
+				return out, nil
+			}
 		}
 	}
 	if outage != nil {
 		return nil, outage
 	}
 	return nil, d.reject(c, o)
-}
-
-// unwrapFirst unwraps one session key with the first of its trials for which
-// that succeeds. The first is tried alone, being named or the one that opened
-// last; the rest in parallel, because nothing tells them apart. If none
-// succeeds, it returns a random session key with the first of them.
-func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, error) {
-	if err := c.PrivateOp(); err != nil {
-		return trial{}, sessionKey{}, false, err
-	}
-	if group[0].remote() {
-		return unwrapRemotes(c, group)
-	}
-	sk, ok, err := group[0].session.unwrap(c.Context(), group[0].part)
-	if ok || err != nil || len(group) == 1 {
-		return group[0], sk, ok, err
-	}
-	rest := group[1:]
-	keys, oks := make([]sessionKey, len(rest)), make([]bool, len(rest))
-	width := runtime.GOMAXPROCS(0)
-	for at := 0; at < len(rest); at += width {
-		batch := rest[at:min(at+width, len(rest))]
-		var wg sync.WaitGroup
-		for i, t := range batch {
-			if err := c.PrivateOp(); err != nil {
-				wg.Wait()
-				return trial{}, sessionKey{}, false, err
-			}
-			wg.Go(func() { keys[at+i], oks[at+i], _ = t.session.unwrap(c.Context(), t.part) })
-		}
-		wg.Wait()
-		for i, t := range batch {
-			if oks[at+i] {
-				return t, keys[at+i], true, nil
-			}
-		}
-	}
-	return group[0], sk, false, nil
-}
-
-// unwrapRemotes is unwrapFirst for remote keys, one after another: each costs a
-// call of a service. The first has been counted as a private-key operation.
-func unwrapRemotes(c *exchange.Call, group []trial) (trial, sessionKey, bool, error) {
-	var outage error
-	sk := randomSessionKey(group[0].session.version)
-	for i, t := range group {
-		if !c.RemoteOp() {
-			break
-		}
-		if i > 0 {
-			if err := c.PrivateOp(); err != nil {
-				return trial{}, sessionKey{}, false, err
-			}
-		}
-		candidate, ok, err := t.session.unwrap(c.Context(), t.part)
-		if ok {
-			return t, candidate, true, nil
-		}
-		if err != nil {
-			outage = err
-		}
-	}
-	return group[0], sk, false, outage
-}
-
-// remote reports whether the key of a trial is elsewhere.
-func (t trial) remote() bool { return t.part.remote != nil }
-
-// trials lists what to try, in order, the trials of one packet together.
-func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
-	revoked := map[keyset.ID]bool{} // components that a revoked key of ours has
-	for k := range c.Own.All() {
-		if key, ok := k.Material.(*Key); ok && k.State == keyset.Revoked {
-			for _, p := range key.lax {
-				revoked[p.id] = true
-			}
-		}
-	}
-	version := 3
-	if o.data.tag == tagSEIPD && o.data.body[0] == 2 {
-		version = 6 // RFC 9580, Section 10.3.2.1: the two do not mix
-	}
-	var all []trial
-	var refused error
-	for _, s := range o.sessions {
-		if s.version != version {
-			continue
-		}
-		for k := range c.Own.Opening() {
-			key, ok := k.Material.(*Key)
-			if !ok {
-				continue
-			}
-			// Validity is not asked: a message under way still opens. SHA-1
-			// in self-signatures of our own key harms nobody here.
-			for _, p := range key.lax {
-				if !p.private() || !p.encrypt || revoked[p.id] || !s.fits(p) {
-					continue
-				}
-				if err := p.allowed(c.Waive); err != nil {
-					refused = envelope.Reject(envelope.Forbidden, err, key.info.ID)
-					continue
-				}
-				all = append(all, trial{s, k, p})
-			}
-		}
-	}
-	if len(all) == 0 && refused != nil {
-		return nil, refused
-	}
-	all = exchange.Order(c, all,
-		func(t trial) keyset.ID { return t.part.id },
-		func(t trial) bool { return t.session.names(t.part) })
-	// The order of packets: authenticated ones first, then by their best key;
-	// remote keys that the message does not name after all others.
-	type group struct {
-		session *sessionPacket
-		last    bool
-	}
-	of := func(t trial) group { return group{t.session, t.remote() && !t.session.names(t.part)} }
-	place := map[group]int{}
-	for i, t := range all {
-		if _, ok := place[of(t)]; !ok {
-			place[of(t)] = i
-			if t.session.rsa() {
-				place[of(t)] += len(all)
-			}
-			if of(t).last {
-				place[of(t)] += 2 * len(all)
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b trial) int { return place[of(a)] - place[of(b)] })
-	return all, nil
 }
 
 // A decryption counts the attempts on one body.
