@@ -384,3 +384,47 @@ func TestUse(t *testing.T) {
 	assert.Equal(t, envelope.KeyUse{ID: "A", Own: true, Use: keyset.Encryption, State: keyset.Retiring, Algorithm: "ECDH-ES"},
 		exchange.Use(k, true, keyset.Encryption, "ECDH-ES"))
 }
+
+// A call that takes long looks once more, before it lets anything out.
+func TestReload(t *testing.T) {
+	mine, theirs, archive := newSource(own(t, "OWN")), newSource(peer(t, "PEER")), newSource(peer(t, "ARCHIVE"))
+	c := config(t)
+	c.Own, c.Peer, c.AlsoTo = mine, theirs, []keyset.Source{archive}
+	clock := now
+	c.Now = func() time.Time { clock = clock.Add(time.Minute); return clock }
+	inCall(t, c, func(call *exchange.Call) {
+		began := call.At
+		mine.set.Store(own(t, "OWN-2"))
+		theirs.set.Store(peer(t, "PEER-2"))
+		archive.set.Store(peer(t, "ARCHIVE-2"))
+		require.NoError(t, call.Reload())
+		assert.Same(t, mine.set.Load(), call.Own)
+		assert.Same(t, theirs.set.Load(), call.Peer)
+		assert.Equal(t, []*keyset.Set{archive.set.Load()}, call.AlsoTo)
+		assert.Equal(t, began.Add(time.Minute), call.At)
+
+		for want, s := range map[string]*source{"Own loads no set": mine, "Peer loads no set": theirs, "AlsoTo[0] loads no set": archive} {
+			good := s.set.Swap(nil)
+			assert.EqualError(t, call.Reload(), want)
+			s.set.Store(good)
+		}
+	})
+}
+
+// The size of what was streamed is known only in the end.
+func TestSized(t *testing.T) {
+	var events []envelope.Event
+	c := config(t)
+	c.Observe = func(_ context.Context, e envelope.Event) { events = append(events, e) }
+	x := newExchange(t, c)
+	_, err := x.Seal(t.Context(), func(call *exchange.Call) ([]byte, error) { call.Sized(1 << 40); return nil, nil })
+	require.NoError(t, err)
+	_, err = x.Open(t.Context(), 0, func(call *exchange.Call) (*envelope.Message, error) {
+		call.Sized(1 << 41)
+		return nil, envelope.Reject(envelope.Corrupt, nil)
+	})
+	require.Error(t, err)
+	require.Len(t, events, 2)
+	assert.EqualValues(t, 1<<40, events[0].Size)
+	assert.EqualValues(t, 1<<41, events[1].Size)
+}
