@@ -28,7 +28,7 @@ func peer(t testing.TB, name string) string {
 		if os.Getenv("SEALWAX_REQUIRE_PEERS") != "" {
 			t.Fatalf("%s is not installed, and SEALWAX_REQUIRE_PEERS is set", name)
 		}
-		t.Skipf("%s is not installed", name)
+		t.Skipf("peer is missing: %s is not installed", name)
 	}
 	return path
 }
