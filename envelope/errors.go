@@ -63,6 +63,9 @@ func (e *OpenError) Cause() error { return e.cause }
 // cause. It applies when the error is logged as an attribute by itself, not
 // when it has been wrapped; see [LogAttr].
 func (e *OpenError) LogValue() slog.Value {
+	if e == nil {
+		return slog.Value{}
+	}
 	attrs := []slog.Attr{slog.String("reason", string(e.Reason))}
 	if len(e.Keys) != 0 {
 		attrs = append(attrs, slog.Any("keys", e.Keys))

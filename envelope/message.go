@@ -19,10 +19,10 @@ import (
 // request: remember the Digest of each signer for as long as messages are
 // accepted, and refuse a message of which one was seen before.
 //
-// A Message prints and logs without its payload and header. It belongs to the
-// caller, who may modify it.
+// A Message prints, logs, and marshals to JSON without its payload and header:
+// take those from the fields. It belongs to the caller, who may modify it.
 type Message struct {
-	Payload  []byte
+	Payload  []byte        `json:"-"`
 	SealedAs keyset.Format // the format that it arrived in
 
 	// Signers are the trusted keys whose signatures count, in the order of
@@ -45,7 +45,7 @@ type Message struct {
 	// algorithms nor key references: the protected ones of the JWS (of the
 	// JWE, if there is no JWS), or the notations of the first OpenPGP
 	// signature that counts. Values are as encoding/json decodes them.
-	Header map[string]any
+	Header map[string]any `json:"-"`
 
 	// Content is the algorithm that encrypted the payload, as the format
 	// names it: "A256GCM", "AES-256/OCB".

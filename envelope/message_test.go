@@ -166,3 +166,15 @@ func TestKeyUsePrints(t *testing.T) {
 	assert.Equal(t, `level=INFO msg=m key.id=THEIRS key.own=false key.use=signing key.state=retiring key.algorithm=Ed25519/SHA-512`+
 		` key.time=2026-12-03T09:30:00.000Z key.digest=d19e`+strings.Repeat("00", 30), text)
 }
+
+// Whoever marshals a message writes to a log more often than to a store.
+func TestMessageMarshalsWithoutPayload(t *testing.T) {
+	m := &envelope.Message{Payload: []byte("CANARY"), Header: map[string]any{"h": "CANARY"}, Content: "A256GCM"}
+	for _, v := range []any{m, *m, []*envelope.Message{m}, struct{ M envelope.Message }{*m}} {
+		text, err := json.Marshal(v)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), "A256GCM")
+		assert.NotContains(t, string(text), "CANARY")
+		assert.NotContains(t, string(text), base64.StdEncoding.EncodeToString([]byte("CANARY")))
+	}
+}

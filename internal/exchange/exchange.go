@@ -200,7 +200,7 @@ func (c *Call) Reload() error {
 }
 
 // Sized enters the size of the sealed message, in bytes, into the account of a
-// call that did not know it when it began, or returns it from elsewhere.
+// call that streams: it did not know the size when it began, and returns nothing.
 func (c *Call) Sized(n int64) { c.size = n }
 
 // Seal runs f as one Seal: the keys that f names in [Call.Sealed] are recorded
