@@ -169,7 +169,7 @@ func TestKeyUsePrints(t *testing.T) {
 
 // Whoever marshals a message writes to a log more often than to a store.
 func TestMessageMarshalsWithoutPayload(t *testing.T) {
-	m := &envelope.Message{Payload: []byte("CANARY"), Header: map[string]any{"h": "CANARY"}, Content: "A256GCM"}
+	m := &envelope.Message{Payload: []byte("CANARY"), Decrypter: envelope.KeyUse{State: keyset.Active}, Header: map[string]any{"h": "CANARY"}, Content: "A256GCM"}
 	for _, v := range []any{m, *m, []*envelope.Message{m}, struct{ M envelope.Message }{*m}} {
 		text, err := json.Marshal(v)
 		require.NoError(t, err)
