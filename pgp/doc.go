@@ -7,12 +7,25 @@
 //
 // Work is bounded: of one message at most 32 session-key packets and 32
 // signatures are looked at, at most 64 private-key operations and 64
-// verifications are done, keys named by the message first.
+// verifications are done, keys named by the message first; a remote key is asked
+// when it is named, or else after all local ones, at most four times. What is
+// compressed may grow a hundredfold, or to 256 KiB, and to MaxSize.
 //
-// By default a message must be signed, must be integrity protected (SEIPDv1,
-// RFC 9580, Section 5.13.1), and must name us as a recipient if it names any
+// By default a message must be signed, must be integrity protected (SEIPDv1 or
+// SEIPDv2, RFC 9580, Section 5.13, or the AEAD packet of LibrePGP, which GnuPG
+// 2.3 and later write), and must name us as a recipient if it names any
 // (Intended Recipient Fingerprint, Section 5.2.3.36). Signatures use SHA-256 or
 // better; RSA keys have at least 2048 bits.
+//
+// # Timing
+//
+// Session keys under RSA use PKCS #1 v1.5, because OpenPGP has nothing else.
+// A session key that does not decrypt is replaced with a random one, and the
+// body is decrypted all the same: error, outcome, and work are those of a
+// session key that does. What remains is how the standard library parses the
+// padding, some nanoseconds in milliseconds; BenchmarkTimingOfUnwrap shows it. A
+// key on Curve25519 has no such weakness, and is what to choose where the
+// partner allows it.
 //
 // The message grammar, the choice of keys, and the judgement of signatures are
 // this package's own. Packets, keys, and cryptography are those of

@@ -229,6 +229,9 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 		k.sign, k.encrypt = false, false
 		k.weak = "an RSA key of ours both to sign and to decrypt"
 	}
+	if k.priv != nil && strings.Contains(k.name, "Brainpool") {
+		k.weak = "a private key on " + k.name + ", with which the library does not work in constant time"
+	}
 	return k
 }
 

@@ -496,9 +496,9 @@ func TestConcurrentRotation(t *testing.T) {
 		}
 	})
 	var workers sync.WaitGroup
-	for range 8 {
+	for range 64 {
 		workers.Go(func() {
-			for range 20 {
+			for range 5 {
 				m, err := e.Open(context.Background(), sealed)
 				if assert.NoError(t, err) {
 					assert.Equal(t, body, m.Payload)
