@@ -18,19 +18,20 @@ func claims(payload []byte) map[string]any {
 		return nil
 	}
 	found := map[string]any{}
-	members(object, func(name string, value []byte) {
+	members(object, func(name string, value []byte) bool {
 		switch name {
 		case "iss", "aud", "iat":
 		default:
-			return
+			return true
 		}
 		var v any
 		if _, twice := found[name]; twice {
 			v = ""
 		} else if json.Unmarshal(value, &v) != nil {
-			return
+			return true
 		}
 		found[name] = v
+		return true
 	})
 	return found
 }
@@ -44,65 +45,4 @@ func mayClaim(object []byte) bool {
 		}
 	}
 	return false
-}
-
-// members calls visit for each member of a valid JSON object, in order.
-func members(object []byte, visit func(name string, value []byte)) {
-	i := space(object, 1)
-	for object[i] == '"' {
-		end := pastString(object, i)
-		var name string
-		_ = json.Unmarshal(object[i:end], &name) // it is valid
-		i = space(object, end)
-		i = space(object, i+1) // past the colon
-		end = pastValue(object, i)
-		visit(name, object[i:end])
-		if i = space(object, end); object[i] == ',' {
-			i = space(object, i+1)
-		}
-	}
-}
-
-func space(b []byte, i int) int {
-	for b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n' {
-		i++
-	}
-	return i
-}
-
-func pastString(b []byte, i int) int {
-	for i++; b[i] != '"'; i++ {
-		if b[i] == '\\' {
-			i++
-		}
-	}
-	return i + 1
-}
-
-func pastValue(b []byte, i int) int {
-	depth := 0
-	for {
-		switch b[i] {
-		case '"':
-			i = pastString(b, i)
-			if depth == 0 {
-				return i
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i
-			}
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case ',', ' ', '\t', '\r', '\n':
-			if depth == 0 {
-				return i
-			}
-		}
-		i++
-	}
 }

@@ -48,65 +48,9 @@ func decodeText(s string) ([]byte, error) { return decode([]byte(s)) }
 // with the capacity, without a copy.
 func appendEncoded(dst, octets []byte) []byte { return base64url.AppendEncode(dst, octets) }
 
-// A sealedToken is a JWE in compact serialization, RFC 7516, Section 7.1.
-type sealedToken struct {
-	protected []byte // the header as it was sent: the additional authenticated data
-	header    *header
-	key       []byte // encrypted
-	iv        []byte
-	body      []byte // ciphertext and tag, joined
-	tagSize   int
-}
-
-// parseSealed parses the grammar of a JWE. It judges no algorithm.
-func parseSealed(token []byte) (*sealedToken, error) {
-	parts, err := split(token, 5)
-	if err != nil {
-		return nil, err
-	}
-	t := &sealedToken{protected: parts[0], tagSize: decodedLen(parts[4])}
-	if t.header, err = parseHeader(parts[0]); err != nil {
-		return nil, err
-	}
-	if t.key, err = decode(parts[1]); err != nil {
-		return nil, err
-	}
-	if t.iv, err = decode(parts[2]); err != nil {
-		return nil, err
-	}
-	n := decodedLen(parts[3])
-	t.body = make([]byte, n+t.tagSize)
-	if err := decodeTo(t.body[:n], parts[3]); err != nil {
-		return nil, err
-	}
-	return t, decodeTo(t.body[n:], parts[4])
-}
-
-// A signedToken is a JWS in compact serialization, RFC 7515, Section 7.1.
-type signedToken struct {
-	input     []byte // what is signed: header and payload as they were sent
-	header    *header
-	payload   []byte // as it was sent
-	signature []byte
-}
-
-// parseSigned parses the grammar of a JWS. It judges no algorithm.
-func parseSigned(token []byte) (*signedToken, error) {
-	parts, err := split(token, 3)
-	if err != nil {
-		return nil, err
-	}
-	t := &signedToken{input: token[:len(token)-len(parts[2])-1], payload: parts[1]}
-	if t.header, err = parseHeader(parts[0]); err != nil {
-		return nil, err
-	}
-	t.signature, err = decode(parts[2])
-	return t, err
-}
-
-// looksSigned reports whether content is meant to be a JWS in compact
-// serialization: three parts, of which the first begins as a JSON object does
-// in base64url.
+// looksSigned reports whether content is meant to be a JWS: in compact
+// serialization that is three parts, of which the first begins as a JSON object
+// does in base64url.
 func looksSigned(content []byte) bool {
-	return bytes.HasPrefix(content, []byte("ey")) && bytes.Count(content, []byte{'.'}) == 2
+	return looksSignedJSON(content) || bytes.HasPrefix(content, []byte("ey")) && bytes.Count(content, []byte{'.'}) == 2
 }

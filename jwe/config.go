@@ -1,12 +1,14 @@
 package jwe
 
 import (
+	"crypto/fips140"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -21,6 +23,11 @@ type Config struct {
 	Own  keyset.Source // our private keys: sign and decrypt
 	Peer keyset.Source // the partner's public keys: verify and encrypt
 
+	// JSON makes Seal use the general JSON serialization, with a signature
+	// by each active key of ours and a recipient for each active key of the
+	// partner. Open accepts both serializations whatever it is.
+	JSON bool
+
 	// Seal overrides the algorithms to seal with. Where empty, they follow
 	// from the keys: the algorithm that a key is bound to, or else
 	// RSA-OAEP-256 or ECDH-ES+A256KW, A256GCM, and PS256, ES256 (or its larger
@@ -30,8 +37,13 @@ type Config struct {
 
 	// Accept narrows the algorithms to open with. If nil, all that are
 	// allowed are accepted; a purpose of which it names none is not narrowed.
-	// It cannot widen them.
+	// It cannot widen them; see Waive.
 	Accept []Algorithm
+
+	// Compress makes Seal compress the JWS ("zip":"DEF"). It needs the waiver
+	// [InsecureCompression]. What compression would not make smaller, or makes
+	// a thousand times smaller, which Open refuses, is sent as it is.
+	Compress bool
 
 	// PayloadType is the "cty" of the JWS. If empty, there is none.
 	PayloadType string
@@ -44,7 +56,8 @@ type Config struct {
 	// "x5t", "x5t#S256", and, in SignedHeader, "cty" and what the fields below
 	// set. A value that is a func(time.Time) any is called for each message.
 	//
-	// The "cty" of the JWE is "JWT" unless Header says otherwise.
+	// The "cty" of the JWE is "JWT", or "JOSE+JSON" with JSON, unless Header
+	// says otherwise.
 	Header, SignedHeader map[string]any
 
 	// Self and Partner name the two parties, and differ. If set, Seal binds
@@ -84,25 +97,15 @@ type Config struct {
 	Now     func() time.Time  // if nil, time.Now
 }
 
-const encryptOnly = "jwe.InsecureEncryptOnly"
-
-// InsecureEncryptOnly makes Seal produce a JWE without a JWS inside, and lets
-// Open accept one; a JWS that is inside must still verify. Anyone who has our
-// public key can then produce a message that opens; the transport has to
-// authenticate the partner, for example with mutual TLS that ends in this
-// process. What only a signature can carry or show cannot be combined with it:
-// SignedHeader, PayloadType, Self, SealContext, OpenContext, MaxAge, and
-// Seal.Signature.
-func InsecureEncryptOnly(reason string) envelope.Waiver {
-	return envelope.NewWaiver(encryptOnly, reason)
-}
-
 // An Envelope seals and opens JOSE messages. It is safe for concurrent use.
 type Envelope struct {
 	c            Config
 	x            *exchange.Exchange
 	accept       acceptance
-	encryptOnly  bool
+	waived       waivers
+	scratch      scratch
+	deflaters    sync.Pool   // of *flate.Writer
+	inflaters    sync.Pool   // of io.ReadCloser that are flate.Resetter
 	header       []parameter // of the JWE, by name
 	signedHeader []parameter // of the JWS, by name
 }
@@ -122,13 +125,13 @@ func New(c Config) (*Envelope, error) {
 	e.x, err = exchange.New(exchange.Config{
 		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge,
 		Waive: c.Waive, Observe: c.Observe, Now: c.Now,
-	}, encryptOnly)
+	}, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV)
 	errs = append(errs, err)
 	if err == nil {
-		e.encryptOnly = e.x.Waived(encryptOnly)
+		e.waived = waiversOf(c.Waive)
 	}
-	errs = append(errs, e.c.check(e.encryptOnly))
-	e.accept, err = accepting(c.Accept)
+	errs = append(errs, e.c.check(&e.waived))
+	e.accept, err = accepting(c.Accept, e.waived.rsa15)
 	errs = append(errs, err)
 	e.header, err = parameters("Header", c.Header, reserved)
 	errs = append(errs, err)
@@ -141,7 +144,7 @@ func New(c Config) (*Envelope, error) {
 	return e, nil
 }
 
-func (c *Config) check(encryptOnly bool) error {
+func (c *Config) check(w *waivers) error {
 	var errs []error
 	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	for _, s := range []struct {
@@ -152,6 +155,15 @@ func (c *Config) check(encryptOnly bool) error {
 		if s.alg != "" && s.alg.purpose() != s.want {
 			bad("Seal.%s: %q is not allowed", s.name, s.alg)
 		}
+	}
+	if c.Seal.Key == RSA1_5 && !w.rsa15 {
+		bad("Seal.Key: %q is not allowed without InsecureRSA1_5", c.Seal.Key)
+	}
+	if w.rsa15 && fips140.Enforced() {
+		bad("InsecureRSA1_5: this program runs with GODEBUG=fips140=only, which has no RSA1_5: %w", errors.ErrUnsupported)
+	}
+	if c.Compress && !w.compression {
+		bad("Compress is not allowed without InsecureCompression")
 	}
 	if c.MaxSize < 0 || c.MaxSize > largestMaxSize {
 		bad("MaxSize is %d, not between 0 and %d", c.MaxSize, int64(largestMaxSize))
@@ -176,7 +188,7 @@ func (c *Config) check(encryptOnly bool) error {
 			bad("%s is not valid UTF-8 of at most %d bytes", s.name, s.most)
 		}
 	}
-	if encryptOnly && (len(c.SignedHeader) != 0 || c.PayloadType != "" || c.Self != "" ||
+	if w.encryptOnly && (len(c.SignedHeader) != 0 || c.PayloadType != "" || c.Self != "" ||
 		c.SealContext != "" || c.OpenContext != "" || c.MaxAge != 0 || c.Seal.Signature != "") {
 		bad("without a signature there is nothing to hold SignedHeader, PayloadType, Self, SealContext, OpenContext, MaxAge, or Seal.Signature")
 	}
@@ -184,8 +196,14 @@ func (c *Config) check(encryptOnly bool) error {
 }
 
 // ContentType implements [envelope.Envelope]. It is
-// "application/jose; charset=utf-8".
-func (e *Envelope) ContentType() string { return "application/jose; charset=utf-8" }
+// "application/jose; charset=utf-8", or "application/jose+json; charset=utf-8"
+// with [Config.JSON].
+func (e *Envelope) ContentType() string {
+	if e.c.JSON {
+		return "application/jose+json; charset=utf-8"
+	}
+	return "application/jose; charset=utf-8"
+}
 
 // reserved are parameters that only the envelope sets.
 var reserved = []string{

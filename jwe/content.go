@@ -32,8 +32,9 @@ func (a Algorithm) sizes() sizes {
 
 func (a Algorithm) gcm() bool { return a == A128GCM || a == A192GCM || a == A256GCM }
 
-// aead returns the content encryption under a key of the right size.
-func (a Algorithm) aead(key []byte) (cipher.AEAD, error) {
+// aead returns the content encryption under a key of the right size, for an IV
+// that was checked.
+func (a Algorithm) aead(key []byte, iv int) (cipher.AEAD, error) {
 	if len(key) != a.sizes().key || len(key) == 0 {
 		return nil, errors.New("content key of the wrong size")
 	}
@@ -44,13 +45,16 @@ func (a Algorithm) aead(key []byte) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
+	if iv == longIV {
+		return cipher.NewGCMWithNonceSize(block, longIV)
+	}
 	return cipher.NewGCM(block)
 }
 
 // sealContent appends ciphertext and tag to dst. If dst is content[:0] and the
 // algorithm is GCM, it works in place.
 func sealContent(enc Algorithm, dst, key, iv, content, protected []byte) ([]byte, error) {
-	aead, err := enc.aead(key)
+	aead, err := enc.aead(key, len(iv))
 	if err != nil {
 		return nil, err
 	}
@@ -60,37 +64,51 @@ func sealContent(enc Algorithm, dst, key, iv, content, protected []byte) ([]byte
 	return aead.Seal(dst, iv, content, protected), nil
 }
 
-// checkSizes checks what the algorithms require of the parts of a JWE before
-// any key is used. The tag has exactly its size: what is taken from one end of
-// the ciphertext and added to the other is not the same token (trap J6).
-func (t *sealedToken) checkSizes() error {
+// longIV is the size of an IV that some libraries use with GCM.
+const longIV = 16
+
+// checkSizes checks what the content encryption requires of the parts of a JWE
+// before any key is used. The tag has exactly its size: what is taken from one end
+// of the ciphertext and added to the other is not the same token (trap J6).
+func (t *sealedToken) checkSizes(long bool) error {
 	want := t.header.enc.sizes()
-	n := len(t.body) - t.tagSize
+	n := decodedLen(t.ciphertext)
 	switch {
+	case len(t.iv) == longIV && t.header.enc.gcm() && long:
 	case len(t.iv) != want.iv:
 		return errors.New("IV of the wrong size")
-	case t.tagSize != want.tag:
+	}
+	switch {
+	case decodedLen(t.tag) != want.tag:
 		return errors.New("tag of the wrong size")
 	case !t.header.enc.gcm() && (n == 0 || n%aes.BlockSize != 0):
 		return errors.New("ciphertext is not made of blocks")
-	case (t.header.alg == ECDHES) != (len(t.key) == 0):
+	}
+	return nil
+}
+
+// checkSize does the same for the encrypted key of a recipient.
+func (r *recipient) checkSize(enc Algorithm) error {
+	alg := r.header.alg
+	switch {
+	case (alg == ECDHES) != (len(r.key) == 0):
 		return errors.New("encrypted key where there is none, or none where there is one")
-	case t.header.alg.kekSize() != 0 && len(t.key) != want.key+8: // RFC 3394: unwrapping takes time in proportion
+	case alg.kekSize() != 0 && len(r.key) != enc.sizes().key+8: // RFC 3394: unwrapping takes time in proportion
 		return errors.New("wrapped key of the wrong size")
 	}
 	return nil
 }
 
-// open decrypts the content. If last is set no other key will be tried, and it
-// may be done in place.
-func (t *sealedToken) open(key []byte, last bool) ([]byte, error) {
-	aead, err := t.header.enc.aead(key)
+// open decrypts the content in body. If last is set no other key will be tried,
+// and it may be done in place.
+func (t *sealedToken) open(key, body []byte, last bool) ([]byte, error) {
+	aead, err := t.header.enc.aead(key, len(t.iv))
 	if err != nil {
 		return nil, err
 	}
 	var dst []byte
 	if last {
-		dst = t.body[:0]
+		dst = body[:0]
 	}
-	return aead.Open(dst, t.iv, t.body, t.protected)
+	return aead.Open(dst, t.iv, body, t.aad)
 }

@@ -19,11 +19,15 @@ var (
 	errTwice     = errors.New("a member appears twice, or in two letter cases")
 )
 
-// A header is the protected header of a JWE or a JWS. There is no other: compact
-// serialization has no unprotected one.
+// A header is the protected header of a JWE or a JWS. JSON serialization has
+// others, of which only this is taken: of a recipient, what is needed to unwrap
+// its key, which nothing can protect that is in a message to several; and of a
+// signature, hints at its key.
 type header struct {
-	all      map[string]any // as encoding/json decodes them
+	all      map[string]any // the protected parameters, as encoding/json decodes them
+	own      map[string]any // those of the recipient
 	alg, enc Algorithm
+	zip      bool   // whether what is encrypted is compressed
 	kid, x5t string // hints, perhaps empty
 }
 
@@ -50,29 +54,73 @@ func parseHeader(part []byte) (*header, error) {
 	if h.all, err = parseObject(text, interpreted); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	var alg, enc string
-	for name, p := range map[string]*string{
+	var alg, enc, zip string
+	err = texts(h.all, map[string]*string{
 		"alg": &alg, "enc": &enc, "kid": &h.kid, "x5t#S256": &h.x5t,
-		"x5t": new(string), "typ": new(string), "cty": new(string),
-	} {
-		v, present := h.all[name]
+		"x5t": new(string), "typ": new(string), "cty": new(string), "zip": &zip,
+	})
+	h.alg, h.enc = Algorithm(alg), Algorithm(enc)
+	_, h.zip = h.all["zip"]
+	if err == nil && h.zip && zip != "DEF" {
+		err = errors.New(`header: an unknown "zip"`)
+	}
+	return h, err
+}
+
+// texts takes parameters that are strings where they are there at all.
+func texts(all map[string]any, want map[string]*string) error {
+	for name, p := range want {
+		v, present := all[name]
 		if !present {
 			continue
 		}
 		s, ok := v.(string)
 		if !ok {
-			return nil, fmt.Errorf("header: %q is not a string", name)
+			return fmt.Errorf("header: %q is not a string", name)
 		}
 		*p = s
 	}
-	h.alg, h.enc = Algorithm(alg), Algorithm(enc)
-	return h, nil
+	return nil
+}
+
+// withRecipient returns h with what a recipient says of its key. The caller
+// has seen that no parameter is in both.
+func (h *header) withRecipient(own map[string]any) (*header, error) {
+	if len(own) == 0 {
+		return h, nil
+	}
+	out := *h
+	out.own = own
+	alg := string(h.alg)
+	err := texts(own, map[string]*string{"alg": &alg, "kid": &out.kid, "x5t#S256": &out.x5t})
+	out.alg = Algorithm(alg)
+	return &out, err
+}
+
+// withHints returns h with the names of the key that stand beside a signature.
+func (h *header) withHints(own map[string]any) *header {
+	out := *h
+	for name, p := range map[string]*string{"kid": &out.kid, "x5t#S256": &out.x5t} {
+		if s, ok := own[name].(string); ok {
+			*p = s
+		}
+	}
+	return &out
+}
+
+// parameter returns a parameter of a recipient.
+func (h *header) parameter(name string) (any, bool) {
+	if v, ok := h.all[name]; ok {
+		return v, true
+	}
+	v, ok := h.own[name]
+	return v, ok
 }
 
 // carried are parameters that bring their own key, or the place of one, or ask
 // for what is not done here: RFC 8725, Sections 3.1 and 3.10. Their presence
 // is refused, whatever they say.
-var carried = []string{"crit", "b64", "zip", "jwk", "jku", "x5c", "x5u", "p2s", "p2c"}
+var carried = []string{"crit", "b64", "jwk", "jku", "x5c", "x5u", "p2s", "p2c"}
 
 // forbidden returns an error if the header asks for what is never allowed.
 func (h *header) forbidden() error {
@@ -102,7 +150,7 @@ func (h *header) message() map[string]any {
 	out := make(map[string]any, len(h.all))
 	for name, v := range h.all {
 		switch name {
-		case "alg", "enc", "kid", "epk", "apu", "apv", "x5t", "x5t#S256":
+		case "alg", "enc", "zip", "kid", "epk", "apu", "apv", "x5t", "x5t#S256":
 		default:
 			out[name] = v
 		}
@@ -167,7 +215,7 @@ func parseValue(d *json.Decoder, depth int) (any, error) {
 			return nil, errNotObject
 		}
 		name, _ := t.(string)
-		folded := strings.ToLower(strings.ToUpper(name))
+		folded := fold(name)
 		if seen[folded] {
 			return nil, errTwice
 		}
@@ -179,3 +227,6 @@ func parseValue(d *json.Decoder, depth int) (any, error) {
 	_, err = d.Token()
 	return object, err
 }
+
+// fold makes names equal that differ only in their letter case.
+func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }

@@ -28,7 +28,7 @@ type Key struct {
 	hints []string  // other names of the key that a partner may write as "kid"
 
 	public    crypto.PublicKey  // *rsa, *ecdsa, ed25519, or *ecdh for X25519
-	private   crypto.PrivateKey // the same, or nil
+	private   crypto.PrivateKey // the same, a *remoteKey, or nil
 	dh        *ecdh.PublicKey   // for ECDH-ES
 	dhPrivate *ecdh.PrivateKey
 }
@@ -36,8 +36,17 @@ type Key struct {
 var _ keyset.Material = (*Key)(nil)
 
 // NewKey returns a private key for one use. private is an *[rsa.PrivateKey],
-// *[ecdsa.PrivateKey], *[ecdh.PrivateKey], or [ed25519.PrivateKey]; it is copied.
-// If kid is empty, it becomes the thumbprint of RFC 7638.
+// *[ecdsa.PrivateKey], *[ecdh.PrivateKey], or [ed25519.PrivateKey], of which a
+// copy is made; any [crypto.Signer] to sign with RSA, ECDSA, or Ed25519; any
+// [ecdh.KeyExchanger] to decrypt, or a [keyset.Remote] that is bound to one of
+// the two or to a [crypto.Decrypter] for RSA. Another crypto.Decrypter is an
+// error: only a Remote tells an outage from a bad ciphertext. If kid is empty, it
+// becomes the thumbprint of RFC 7638.
+//
+// What a key elsewhere does wrong becomes an error that wraps
+// [keyset.ErrUnavailable], but for what [keyset.Remote.Undecryptable] claims. A
+// signature that comes back is checked before it is used. A plain Signer or
+// KeyExchanger does not see the context of the call.
 //
 // A use of Signing|Encryption is possible for RSA and the NIST curves, where a
 // partner insists on one key for both.
@@ -54,8 +63,8 @@ func NewPublicKey(kid string, public crypto.PublicKey, use keyset.Use) (*Key, er
 }
 
 // GenerateKey returns a new private key for one use: an RSA key of 3072 bits for
-// RSA-OAEP, RSA-OAEP-256, PS256, and RS256 (and their larger siblings), an EC
-// key for ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A256KW, ES256, ES384, and ES512, an
+// RSA-OAEP, RSA-OAEP-256, RSA1_5, PS256, and RS256 (and their larger siblings), an
+// EC key for ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A256KW, ES256, ES384, and ES512, an
 // Ed25519 key for EdDSA. The key is bound to the algorithm.
 func GenerateKey(kid string, alg Algorithm) (*Key, error) {
 	var private crypto.PrivateKey
@@ -105,7 +114,7 @@ func newKey(s spec) (*Key, error) {
 	k := &Key{alg: s.alg}
 	var err error
 	if s.private != nil {
-		err = k.takePrivate(s.private)
+		err = k.takePrivate(s.private, s.use)
 	} else {
 		err = k.takePublic(s.public)
 	}
@@ -188,7 +197,8 @@ func (k *Key) publicKey() *Key {
 }
 
 // SelfTest implements [keyset.Material]: it signs and verifies, encrypts and
-// decrypts, for every use of k.
+// decrypts, for every use of k. For a key elsewhere that asks the service, within
+// ctx.
 func (k *Key) SelfTest(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -198,14 +208,14 @@ func (k *Key) SelfTest(ctx context.Context) error {
 	}
 	for _, test := range []struct {
 		use keyset.Use
-		run func(Algorithm) error
+		run func(context.Context, Algorithm) error
 	}{{keyset.Signing, k.testSigning}, {keyset.Encryption, k.testEncryption}} {
 		if k.info.Use&test.use == 0 {
 			continue
 		}
 		alg, err := choose(k, test.use, "")
 		if err == nil {
-			err = test.run(alg)
+			err = test.run(ctx, alg)
 		}
 		if err != nil {
 			return fmt.Errorf("jwe: self-test of key %s: %w", k.info.ID, err)
@@ -214,27 +224,34 @@ func (k *Key) SelfTest(ctx context.Context) error {
 	return nil
 }
 
-func (k *Key) testSigning(alg Algorithm) error {
+func (k *Key) testSigning(ctx context.Context, alg Algorithm) error {
 	digest := alg.digest([]byte("self-test"))
-	signature, err := k.sign(alg, digest)
+	signature, err := k.sign(ctx, alg, digest)
 	if err == nil && !k.verify(alg, digest, signature) {
 		err = errors.New("the public half does not verify what the private half signed")
 	}
 	return err
 }
 
-func (k *Key) testEncryption(alg Algorithm) error {
-	w, err := k.wrap(alg, A256GCM)
+func (k *Key) testEncryption(ctx context.Context, alg Algorithm) error {
+	content := randomKey(A256GCM.sizes().key)
+	w, err := k.wrap(alg, A256GCM, content)
 	if err != nil {
 		return err
 	}
-	t := &sealedToken{header: &header{alg: alg, enc: A256GCM}, key: w.encrypted}
-	var a *agreement
+	r := &recipient{header: &header{alg: alg}, key: w.encrypted}
 	if w.ephemeral != nil {
-		a = &agreement{kind: k.kind, epk: w.ephemeral}
+		r.agreed = &agreement{kind: k.kind, epk: w.ephemeral}
 	}
-	content, err := t.unwrap(k, a)
-	if err == nil && string(content) != string(w.content) {
+	var ok bool
+	if alg == RSA1_5 {
+		var conforms int
+		content, conforms, err = k.decryptRSA15(ctx, r.key, len(content))
+		ok = conforms == 1
+	} else {
+		content, ok, err = r.unwrap(ctx, k, A256GCM)
+	}
+	if err == nil && (!ok || string(content) != string(w.content)) {
 		err = errors.New("the private half does not decrypt what the public half encrypted")
 	}
 	return err

@@ -23,7 +23,7 @@ import (
 func cut(s string) string { return text.Cut(s, 128) }
 
 // takePrivate copies and checks a private key, and its public half.
-func (k *Key) takePrivate(private crypto.PrivateKey) error {
+func (k *Key) takePrivate(private crypto.PrivateKey, use keyset.Use) error {
 	switch p := private.(type) {
 	case *rsa.PrivateKey:
 		return k.takeRSA(p)
@@ -59,6 +59,8 @@ func (k *Key) takePrivate(private crypto.PrivateKey) error {
 			return errors.New("an EC private key that is not valid")
 		}
 		return k.takeEC(own)
+	default:
+		return k.takeRemote(private, use)
 	}
 	return fmt.Errorf("cannot use a private key of type %T", private)
 }

@@ -174,7 +174,7 @@ func TestReadKeyRefuses(t *testing.T) {
 		{"JWK whose key_ops contradict its use", ecJWK(`,"use":"sig","key_ops":["deriveKey"]`), 0, `"key_ops" contradicts`},
 		{"JWK whose alg contradicts its use", ecJWK(`,"use":"enc","alg":"ES256"`), 0, `"alg" contradicts`},
 		{"JWK whose alg does not fit", ecJWK(`,"alg":"PS256"`), 0, "cannot be bound to PS256"},
-		{"JWK bound to RSA1_5", jwkRSA(rs, `"alg":"RSA1_5"`), 0, "not supported"},
+		{"JWK bound to HS256", jwkRSA(rs, `"alg":"HS256"`), 0, "not supported"},
 		{"JWK bound to HS256", ecJWK(`,"alg":"HS256"`), keyset.Signing, "not supported"},
 		{"JWK with operations of the other half", ecJWK(`,"key_ops":["sign"]`), 0, "allows nothing"},
 		{"JWK with an operation twice", ecJWK(`,"key_ops":["verify","verify"]`), 0, "different strings"},

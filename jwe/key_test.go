@@ -64,7 +64,7 @@ func TestNewKeyRefuses(t *testing.T) {
 	for name, private := range map[string]crypto.PrivateKey{
 		"nil": nil, "no RSA": noRSA, "no EC": noEC, "no X25519": noX, "text": "alias/key",
 		"empty Ed25519": ed25519.PrivateKey{}, "empty RSA": &rsa.PrivateKey{}, "empty EC": &ecdsa.PrivateKey{},
-		"mixed EC": &mixed, "mixed Ed25519": mixedEd, "broken RSA": &broken, "a signer of somebody else": signer{newEC(t, curve256)},
+		"mixed EC": &mixed, "mixed Ed25519": mixedEd, "broken RSA": &broken,
 		"public": &newEC(t, curve256).PublicKey, "octets": []byte("secret"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestGenerateKey(t *testing.T) {
 			assert.ErrorIs(t, k.SelfTest(ctx), context.Canceled)
 		})
 	}
-	for _, alg := range []jwe.Algorithm{"", "RSA1_5", "HS256", "none", jwe.A256GCM} {
+	for _, alg := range []jwe.Algorithm{"", "HS256", "none", jwe.A256GCM} {
 		_, err := jwe.GenerateKey("", alg)
 		assert.ErrorContains(t, err, "no key is generated for")
 	}

@@ -21,10 +21,11 @@ func (k *Key) WritePublicJWK(w io.Writer) error {
 }
 
 // WriteInsecurePrivateJWK writes k with its private half, unencrypted, as a
-// JWK. It returns an error wrapping [errors.ErrUnsupported] for public keys.
+// JWK. It returns an error wrapping [errors.ErrUnsupported] for public and for
+// remote keys.
 func (k *Key) WriteInsecurePrivateJWK(w io.Writer) error {
-	if k.private == nil {
-		return fmt.Errorf("jwe: key %s has no private half: %w", k.info.ID, errors.ErrUnsupported)
+	if k.private == nil || k.remote() != nil {
+		return fmt.Errorf("jwe: key %s has no private half here: %w", k.info.ID, errors.ErrUnsupported)
 	}
 	jwk, err := k.jwk()
 	if err != nil {

@@ -3,6 +3,8 @@ package jwe
 import (
 	"encoding/base64"
 	"errors"
+
+	"github.com/sealwax/sealwax/internal/exchange"
 )
 
 const (
@@ -30,15 +32,19 @@ func encoded(n int64) int64 {
 	return n/3*4 + int64(base64.RawURLEncoding.EncodedLen(int(n%3)))
 }
 
-// maxJWS is the largest JWS around a payload of the given size: the header
-// and an RSA signature are added.
+// maxEntry is one signature or recipient in JSON serialization: two headers, an
+// RSA signature or an RSA-encrypted key, and the names of the members.
+const maxEntry = 4*maxHeader/3 + maxHeader + 4*maxRSABits/8/3 + 256
+
+// maxJWS is the largest JWS around a payload of the given size.
 func maxJWS(payload int64) int64 {
-	return encoded(maxHeader) + 1 + encoded(payload) + 1 + encoded(maxRSABits/8)
+	return encoded(payload) + exchange.MaxSignatures*maxEntry
 }
 
-// maxSealed is the largest JWE around that JWS: the header, an RSA-encrypted
-// key, the IV, a block of padding, and the tag are added.
+// maxSealed is the largest JWE around that JWS: recipients, the IV, further
+// authenticated data, a block of padding or what DEFLATE adds to what it cannot
+// compress, and the tag are added.
 func maxSealed(payload int64) int64 {
-	return encoded(maxHeader) + 1 + encoded(maxRSABits/8) + 1 + encoded(16) + 1 +
-		encoded(maxJWS(payload)+16) + 1 + encoded(32)
+	content := maxJWS(payload)
+	return encoded(content+content/1024+64) + exchange.MaxRecipients*maxEntry
 }

@@ -1,17 +1,21 @@
 package jwe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
-	"github.com/sealwax/sealwax/keyset"
 )
 
-// Open implements [envelope.Envelope].
+// Open implements [envelope.Envelope]. It accepts the compact and both JSON
+// serializations.
+//
+// Beside an [*envelope.OpenError], it returns an error that wraps
+// [keyset.ErrUnavailable] if a remote key could not be asked and no other opened
+// the message, or the cause of ctx.
 func (e *Envelope) Open(ctx context.Context, sealed []byte) (*envelope.Message, error) {
 	return e.x.Open(ctx, int64(len(sealed)), func(c *exchange.Call) (*envelope.Message, error) {
 		return e.open(c, sealed)
@@ -24,22 +28,30 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	}
 	t, err := parseSealed(sealed)
 	if err != nil {
-		return nil, envelope.Reject(envelope.Malformed, fmt.Errorf("not a JWE in compact serialization: %w", err))
+		return nil, malformed(err)
 	}
-	if err := e.allowed(t); err != nil {
+	ways, err := e.allowed(t)
+	if err != nil {
 		return nil, err
 	}
-	agreed, err := t.header.agreement()
-	if err == nil {
-		err = t.checkSizes()
-	}
-	if err != nil {
-		return nil, envelope.Reject(envelope.Malformed, err)
+	body := e.scratch.take(t.bodySize())
+	defer e.scratch.give(body)
+	if err := t.decodeBody(*body); err != nil {
+		return nil, malformed(err)
 	}
 	m := &envelope.Message{Content: string(t.header.enc)}
-	content, err := e.decrypt(c, m, t, agreed)
+	content, err := e.decrypt(c, m, t, ways, *body)
 	if err != nil {
 		return nil, err
+	}
+	if len(t.iv) != t.header.enc.sizes().iv {
+		c.Waive(waiveLongIV)
+	}
+	if t.header.zip {
+		c.Waive(waiveCompression)
+		if content, err = e.inflate(content); err != nil {
+			return nil, err
+		}
 	}
 	if looksSigned(content) {
 		return m, e.openSigned(c, m, content)
@@ -47,146 +59,77 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	return m, e.openUnsigned(c, m, t.header, content)
 }
 
-// allowed refuses what the header asks for, before any key is used.
-func (e *Envelope) allowed(t *sealedToken) error {
+// allowed refuses what the header asks for, before any key is used, and returns
+// the recipients that are left: what is wrong with one is no harm to another.
+func (e *Envelope) allowed(t *sealedToken) ([]*recipient, error) {
 	h := t.header
-	if h.alg == "" || h.enc == "" {
-		return envelope.Reject(envelope.Malformed, errors.New(`header without "alg" or "enc"`))
+	if h.enc == "" {
+		return nil, envelope.Reject(envelope.Malformed, errors.New(`header without "enc"`))
 	}
 	if err := h.forbidden(); err != nil {
-		return envelope.Reject(envelope.Forbidden, err)
+		return nil, envelope.Reject(envelope.Forbidden, err)
 	}
-	if h.alg.purpose() != forKey || !e.accept[h.alg] {
-		return envelope.Reject(envelope.Forbidden, fmt.Errorf("key encryption %q", cut(string(h.alg))))
+	if h.zip && !e.waived.compression {
+		return nil, envelope.Reject(envelope.Forbidden, errors.New("the message is compressed"))
 	}
 	if h.enc.purpose() != forContent || !e.accept[h.enc] {
-		return envelope.Reject(envelope.Forbidden, fmt.Errorf("content encryption %q", cut(string(h.enc))))
+		return nil, envelope.Reject(envelope.Forbidden, fmt.Errorf("content encryption %q", cut(string(h.enc))))
+	}
+	var ways []*recipient
+	var first error
+	for _, r := range t.recipients {
+		err := e.allowedRecipient(t, r)
+		if err == nil {
+			ways = append(ways, r)
+		} else if first == nil {
+			first = err
+		}
+	}
+	if len(ways) == 0 {
+		return nil, first
+	}
+	if err := t.checkSizes(e.waived.longIV); err != nil {
+		return nil, envelope.Reject(envelope.Malformed, err)
+	}
+	return ways, nil
+}
+
+func (e *Envelope) allowedRecipient(t *sealedToken, r *recipient) error {
+	alg := r.header.alg
+	switch {
+	case alg == "":
+		return envelope.Reject(envelope.Malformed, errors.New(`header without "alg"`))
+	case alg.purpose() != forKey || !e.accept[alg]:
+		return envelope.Reject(envelope.Forbidden, fmt.Errorf("key encryption %q", cut(string(alg))))
+	case alg == RSA1_5 && len(t.recipients) > 1:
+		// Which of several unwraps first would tell whether its padding is
+		// good: RFC 7516, Section 11.5.
+		return envelope.Reject(envelope.Forbidden, errors.New("RSA1_5 in a message to several recipients"))
+	case alg == ECDHES && len(t.recipients) > 1:
+		return envelope.Reject(envelope.Malformed, errors.New("ECDH-ES without a wrapped key has one recipient"))
+	}
+	var err error
+	if r.agreed, err = r.header.agreement(); err == nil {
+		err = r.checkSize(t.header.enc)
+	}
+	if err != nil {
+		return envelope.Reject(envelope.Malformed, err)
 	}
 	return nil
 }
 
-// A candidate is a key that may be the right one.
-type candidate struct {
-	entry keyset.Key
-	key   *Key
-}
-
-func (c candidate) id() keyset.ID { return c.key.info.ID }
-
-func (h *header) namesOf(c candidate) bool { return h.names(c.entry) }
-
-// candidates returns those of the entries that are keys of this package and
-// pass the test.
-func candidates(entries func(func(keyset.Key) bool), pass func(*Key) bool) []candidate {
-	var out []candidate
-	for entry := range entries {
-		if k, ok := entry.Material.(*Key); ok && pass(k) {
-			out = append(out, candidate{entry, k})
-		}
-	}
-	return out
-}
-
-// decrypt finds the key and returns the content. Whatever goes wrong looks the
-// same from outside; the reasons are for the operator. Unwrapping is apart from
-// the content, which is decrypted once: RSA-OAEP and AES key wrap show by
-// themselves whether a key is the right one. ECDH-ES without a wrapped key does
-// not, and costs one pass over the content for each key that fits.
-func (e *Envelope) decrypt(c *exchange.Call, m *envelope.Message, t *sealedToken, agreed *agreement) ([]byte, error) {
-	all := candidates(c.Own.Opening(), func(k *Key) bool { return t.fits(k, agreed) })
-	all = exchange.Order(c, all, candidate.id, t.header.namesOf)
-	var tried []keyset.ID
-	for i, k := range all {
-		if err := c.PrivateOp(); err != nil {
-			return nil, err
-		}
-		tried = append(tried, k.id())
-		key, err := t.unwrap(k.key, agreed)
-		if err != nil {
-			continue
-		}
-		direct := t.header.alg == ECDHES
-		content, err := t.open(key, !direct || i == len(all)-1)
-		if err == nil {
-			m.Decrypter = exchange.Use(k.entry, true, keyset.Encryption, string(t.header.alg))
-			m.Addressed = addressed(c, t.header, k.id())
-			return content, nil
-		}
-		if !direct {
-			return nil, envelope.Reject(envelope.Corrupt, errors.New("the key decrypts, the content does not"), k.id())
-		}
-	}
-	return nil, e.undecrypted(c, t, agreed, all, tried)
-}
-
-// undecrypted says why no key of ours opened the message, as far as can be
-// told without using a revoked one.
-func (e *Envelope) undecrypted(c *exchange.Call, t *sealedToken, agreed *agreement, live []candidate, tried []keyset.ID) error {
-	for _, k := range live {
-		if t.header.alg == ECDHES && t.header.names(k.entry) {
-			return envelope.Reject(envelope.Corrupt, errors.New("the content does not decrypt under the key that the message names"), k.id())
-		}
-	}
-	var named, fitting []keyset.ID
-	for entry := range c.Own.All() {
-		info := entry.Material.Info()
-		if entry.State != keyset.Revoked || info.Use&keyset.Encryption == 0 {
-			continue
-		}
-		k, whole := entry.Material.(*Key)
-		switch {
-		case t.header.names(entry):
-			named = append(named, info.ID)
-		case !whole || t.fits(k, agreed): // of a tombstone nobody knows what fits
-			fitting = append(fitting, info.ID)
-		}
-	}
-	switch {
-	case len(named) > 0:
-		return envelope.Reject(envelope.RevokedRecipient, errors.New("the message names a revoked key"), named...)
-	case len(live) == 0 && len(fitting) > 0:
-		return envelope.Reject(envelope.RevokedRecipient, errors.New("only revoked keys fit the message"), fitting...)
-	case len(live) == 0:
-		return envelope.Reject(envelope.NotForUs, fmt.Errorf("no key of ours fits %s and the size or curve of the message", t.header.alg), addressed(c, t.header, "")...)
-	}
-	for _, id := range addressed(c, t.header, "") {
-		if !slices.Contains(tried, id) {
-			tried = append(tried, id)
-		}
-	}
-	return envelope.Reject(envelope.NotForUs, errors.New("decrypts under no key of ours"), tried...)
-}
-
-// addressed returns what the message names: our ID where we know the key. The
-// one that opened it goes before others of the same name.
-func addressed(c *exchange.Call, h *header, opener keyset.ID) []keyset.ID {
-	if h.kid == "" {
-		return nil
-	}
-	var named []keyset.ID
-	for entry := range c.Own.All() {
-		if h.names(entry) {
-			named = append(named, entry.ID())
-		}
-	}
-	switch {
-	case slices.Contains(named, opener):
-		return []keyset.ID{opener}
-	case len(named) > 0:
-		return named[:1]
-	}
-	return []keyset.ID{keyset.ID(cut(h.kid))}
-}
-
 // openUnsigned takes a content that is no JWS, if a waiver permits it.
 func (e *Envelope) openUnsigned(c *exchange.Call, m *envelope.Message, h *header, content []byte) error {
-	if !e.encryptOnly {
-		return envelope.Reject(envelope.Unsigned, errors.New("the content is not a JWS in compact serialization"), m.Decrypter.ID)
+	if !e.waived.encryptOnly {
+		return envelope.Reject(envelope.Unsigned, errors.New("the content is not a JWS"), m.Decrypter.ID)
 	}
 	if int64(len(content)) > e.c.MaxSize {
 		return envelope.Reject(envelope.TooLarge, fmt.Errorf("payload of %d bytes: %w of %d", len(content), errTooLarge, e.c.MaxSize))
 	}
-	c.Waive(encryptOnly)
+	c.Waive(waiveEncryptOnly)
+	if !h.zip {
+		content = bytes.Clone(content) // out of the scratch
+	}
 	m.Payload, m.Header = content, h.message()
 	return nil
 }

@@ -11,13 +11,15 @@ import (
 // An Algorithm is a value of the "alg" or "enc" header parameter.
 type Algorithm string
 
-// The algorithms of RFC 7518 and RFC 8037 that are allowed.
+// The algorithms of RFC 7518 and RFC 8037 that are allowed by default, and
+// RSA1_5, which needs [InsecureRSA1_5].
 const (
 	RSAOAEP256   Algorithm = "RSA-OAEP-256" // "alg" of the encryption
 	RSAOAEP      Algorithm = "RSA-OAEP"     // accepted, never produced unless set
 	ECDHES       Algorithm = "ECDH-ES"
 	ECDHESA128KW Algorithm = "ECDH-ES+A128KW"
 	ECDHESA256KW Algorithm = "ECDH-ES+A256KW"
+	RSA1_5       Algorithm = "RSA1_5"
 
 	A128GCM      Algorithm = "A128GCM" // "enc"
 	A192GCM      Algorithm = "A192GCM"
@@ -52,7 +54,8 @@ const (
 	forSignature
 )
 
-// These are the allow-list: whatever is not in them is refused.
+// These are the allow-list: whatever is not in them is refused, but for RSA1_5
+// where it is waived.
 var (
 	keyAlgorithms       = []Algorithm{RSAOAEP256, RSAOAEP, ECDHES, ECDHESA128KW, ECDHESA256KW}
 	contentAlgorithms   = []Algorithm{A128GCM, A192GCM, A256GCM, A128CBCHS256, A192CBCHS384, A256CBCHS512}
@@ -61,7 +64,7 @@ var (
 
 func (a Algorithm) purpose() purpose {
 	switch {
-	case slices.Contains(keyAlgorithms, a):
+	case slices.Contains(keyAlgorithms, a), a == RSA1_5:
 		return forKey
 	case slices.Contains(contentAlgorithms, a):
 		return forContent
@@ -87,7 +90,7 @@ const (
 // fits reports whether keys of the kind work with the algorithm.
 func (a Algorithm) fits(k kind) bool {
 	switch a {
-	case RSAOAEP256, RSAOAEP, PS256, PS384, PS512, RS256, RS384, RS512:
+	case RSAOAEP256, RSAOAEP, RSA1_5, PS256, PS384, PS512, RS256, RS384, RS512:
 		return k == kindRSA
 	case ECDHES, ECDHESA128KW, ECDHESA256KW:
 		return k == kindP256 || k == kindP384 || k == kindP521 || k == kindX25519
@@ -176,12 +179,15 @@ func choose(k *Key, use keyset.Use, set Algorithm) (Algorithm, error) {
 type acceptance map[Algorithm]bool
 
 // accepting narrows the allow-list to list, purpose by purpose.
-func accepting(list []Algorithm) (acceptance, error) {
+func accepting(list []Algorithm, rsa15 bool) (acceptance, error) {
 	narrowed := map[purpose]bool{}
 	for _, a := range list {
 		p := a.purpose()
 		if p == 0 {
 			return nil, fmt.Errorf("algorithm %q in Accept is not allowed", a)
+		}
+		if a == RSA1_5 && !rsa15 {
+			return nil, fmt.Errorf("algorithm %q in Accept is not allowed without InsecureRSA1_5", a)
 		}
 		narrowed[p] = true
 	}
@@ -189,7 +195,11 @@ func accepting(list []Algorithm) (acceptance, error) {
 	for _, a := range list {
 		accept[a] = true
 	}
-	for _, a := range slices.Concat(keyAlgorithms, contentAlgorithms, signatureAlgorithms) {
+	all := slices.Concat(keyAlgorithms, contentAlgorithms, signatureAlgorithms)
+	if rsa15 {
+		all = append(all, RSA1_5)
+	}
+	for _, a := range all {
 		if !narrowed[a.purpose()] {
 			accept[a] = true
 		}

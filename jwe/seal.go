@@ -10,7 +10,9 @@ import (
 )
 
 // Seal implements [envelope.Envelope]. It returns an error if payload is longer
-// than [Config.MaxSize].
+// than [Config.MaxSize], one that wraps [envelope.ErrNoKey] if a party has no key
+// to seal with, and one that wraps [keyset.ErrUnavailable] if a remote key could
+// not sign.
 func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	return e.x.Seal(ctx, func(c *exchange.Call) ([]byte, error) {
 		out, err := e.seal(c, payload)
@@ -29,19 +31,46 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.encryptOnly {
-		c.Waive(encryptOnly)
-		return e.encrypt(c, to[0], payload, false)
+	if !e.c.JSON {
+		to = to[:1]
+	}
+	if err := checkCount(len(to)); err != nil {
+		return nil, err
+	}
+	if e.waived.encryptOnly {
+		c.Waive(waiveEncryptOnly)
+		return e.encrypt(c, to, payload, false)
 	}
 	by, err := c.SealingOwn()
 	if err != nil {
 		return nil, err
 	}
-	content, err := e.sign(c, by[0], payload)
+	if !e.c.JSON {
+		by = by[:1]
+	}
+	if err := checkCount(len(by)); err != nil {
+		return nil, err
+	}
+	signers := make([]signer, len(by))
+	size := encoded(int64(len(payload))) + 128 // for the tag, and for the members in JSON
+	for i := range by {
+		if signers[i], err = e.signer(c, by[i]); err != nil {
+			return nil, err
+		}
+		size += signers[i].size()
+	}
+	buf := e.scratch.take(int(size))
+	defer e.scratch.give(buf)
+	var content []byte
+	if e.c.JSON {
+		content, err = e.signJSON(c, signers, payload, (*buf)[:0])
+	} else {
+		content, err = e.sign(c, signers[0], payload, (*buf)[:0])
+	}
 	if err != nil {
 		return nil, err
 	}
-	return e.encrypt(c, to[0], content, true)
+	return e.encrypt(c, to, content, true)
 }
 
 func materialOf(entry keyset.Key) (*Key, error) {
@@ -52,15 +81,27 @@ func materialOf(entry keyset.Key) (*Key, error) {
 	return k, nil
 }
 
-// sign returns the JWS, with room at its end to be encrypted in place.
-func (e *Envelope) sign(c *exchange.Call, by keyset.Key, payload []byte) ([]byte, error) {
+// A signer is a key of ours with its header.
+type signer struct {
+	entry     keyset.Key
+	key       *Key
+	alg       Algorithm
+	protected []byte // as it is sent
+}
+
+// size is that of what the signature adds to a JWS, or more.
+func (s signer) size() int64 {
+	return int64(len(s.protected)) + encoded(int64(s.key.signatureSize())) + 64
+}
+
+func (e *Envelope) signer(c *exchange.Call, by keyset.Key) (signer, error) {
 	k, err := materialOf(by)
 	if err != nil {
-		return nil, err
+		return signer{}, err
 	}
 	alg, err := choose(k, keyset.Signing, e.c.Seal.Signature)
 	if err != nil {
-		return nil, err
+		return signer{}, err
 	}
 	h := newWriter()
 	h.text("alg", string(alg))
@@ -71,55 +112,100 @@ func (e *Envelope) sign(c *exchange.Call, by keyset.Key, payload []byte) ([]byte
 	e.bind(h, c)
 	protected, err := h.finish(e.signedHeader, c.At)
 	if err != nil {
-		return nil, fmt.Errorf("header of the JWS: %w", err)
+		return signer{}, fmt.Errorf("header of the JWS: %w", err)
 	}
-	size := encoded(int64(len(protected))) + 1 + encoded(int64(len(payload))) + 1 + encoded(int64(k.signatureSize()))
-	out := make([]byte, 0, size+16)
-	out = appendEncoded(out, protected)
+	return signer{by, k, alg, appendEncoded(nil, protected)}, nil
+}
+
+// signature returns the signature of s, and enters it into the account.
+func (s signer) signature(c *exchange.Call, input ...[]byte) ([]byte, error) {
+	digest := s.alg.digest(input...)
+	octets, err := s.key.sign(c.Context(), s.alg, digest)
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", s.key.info.ID, err)
+	}
+	u := exchange.Use(s.entry, true, keyset.Signing, string(s.alg))
+	c.SealedOwn(u)
+	return octets, nil
+}
+
+// sign appends the JWS in compact serialization to out, which has the room.
+func (e *Envelope) sign(c *exchange.Call, s signer, payload, out []byte) ([]byte, error) {
+	out = append(out, s.protected...)
 	out = append(out, '.')
 	out = appendEncoded(out, payload)
-	signature, err := k.sign(alg, alg.digest(out))
+	octets, err := s.signature(c, out)
 	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", k.info.ID, err)
+		return nil, err
 	}
 	out = append(out, '.')
-	out = appendEncoded(out, signature)
-	c.SealedOwn(exchange.Use(by, true, keyset.Signing, string(alg)))
+	return appendEncoded(out, octets), nil
+}
+
+// An addressee is a key of the partner, with the content key for it.
+type addressee struct {
+	entry keyset.Key
+	key   *Key
+	alg   Algorithm
+	wrapped
+}
+
+// addressees wraps one content key for all of them.
+func (e *Envelope) addressees(c *exchange.Call, to []keyset.Key, enc Algorithm) ([]addressee, error) {
+	content := randomKey(enc.sizes().key)
+	var out []addressee
+	for _, entry := range to {
+		k, err := materialOf(entry)
+		if err != nil {
+			return nil, err
+		}
+		alg, err := choose(k, keyset.Encryption, e.c.Seal.Key)
+		switch {
+		case err != nil:
+			return nil, err
+		case alg == RSA1_5 && !e.waived.rsa15:
+			return nil, fmt.Errorf("key %s is bound to RSA1_5, which is not allowed without InsecureRSA1_5", k.info.ID)
+		case (alg == RSA1_5 || alg == ECDHES) && len(to) > 1:
+			return nil, fmt.Errorf("key %s: %s is for messages to one recipient, and this one has %d", k.info.ID, alg, len(to))
+		case alg == RSA1_5:
+			c.Waive(waiveRSA15)
+		}
+		w, err := k.wrap(alg, enc, content)
+		if err != nil {
+			return nil, fmt.Errorf("key %s: %w", k.info.ID, err)
+		}
+		out = append(out, addressee{entry, k, alg, w})
+	}
 	return out, nil
 }
 
-// encrypt returns the JWE. If signed is set, content is a JWS of ours, and may
-// be overwritten.
-func (e *Envelope) encrypt(c *exchange.Call, to keyset.Key, content []byte, signed bool) ([]byte, error) {
-	k, err := materialOf(to)
-	if err != nil {
-		return nil, err
+// address writes what the recipient needs to unwrap its key.
+func (a addressee) address(h *writer) {
+	h.text("kid", a.key.info.Name)
+	if a.ephemeral != nil {
+		h.value("epk", publicJWK(a.ephemeral))
 	}
-	alg, err := choose(k, keyset.Encryption, e.c.Seal.Key)
-	if err != nil {
-		return nil, err
-	}
+}
+
+// encrypt returns the JWE. If signed is set, content is a JWS of ours in the
+// scratch, and is overwritten.
+func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, signed bool) ([]byte, error) {
 	enc := e.c.Seal.Content
 	if enc == "" {
 		enc = A256GCM
 	}
-	w, err := k.wrap(alg, enc)
+	all, err := e.addressees(c, to, enc)
 	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", k.info.ID, err)
+		return nil, err
 	}
-	h := newWriter()
-	h.text("alg", string(alg))
-	h.text("enc", string(enc))
-	h.text("kid", k.info.Name)
-	if signed && !hasParameter(e.header, "cty") {
-		// RFC 7519, Section 5.2. "JOSE" would be as true, but libraries that
-		// open both layers at once look for "JWT", and nothing looks for "JOSE".
-		h.text("cty", "JWT")
+	zipped := false
+	if e.c.Compress {
+		if out, ok := e.deflate(content); ok {
+			c.Waive(waiveCompression)
+			content, zipped = out, true
+		}
 	}
-	if w.ephemeral != nil {
-		h.value("epk", publicJWK(w.ephemeral))
-	}
-	protected, err := h.finish(e.header, c.At)
+	protected, err := e.protected(c, all, enc, signed, zipped)
 	if err != nil {
 		return nil, fmt.Errorf("header of the JWE: %w", err)
 	}
@@ -127,23 +213,69 @@ func (e *Envelope) encrypt(c *exchange.Call, to keyset.Key, content []byte, sign
 	rand.Read(iv)
 	aad := appendEncoded(nil, protected)
 	var dst []byte
-	if signed {
+	if signed || zipped {
 		dst = content[:0]
 	}
-	body, err := sealContent(enc, dst, w.content, iv, content, aad)
+	body, err := sealContent(enc, dst, all[0].content, iv, content, aad)
 	if err != nil {
 		return nil, err
 	}
 	n := len(body) - enc.sizes().tag
-	out := make([]byte, 0, int64(len(aad))+4+encoded(int64(len(w.encrypted)))+encoded(int64(len(iv)))+
+	for _, a := range all {
+		c.SealedPeer(exchange.Use(a.entry, false, keyset.Encryption, string(a.alg)))
+	}
+	if e.c.JSON {
+		return e.writeJSON(all, aad, iv, body[:n], body[n:])
+	}
+	key := all[0].encrypted
+	out := make([]byte, 0, int64(len(aad))+4+encoded(int64(len(key)))+encoded(int64(len(iv)))+
 		encoded(int64(n))+encoded(int64(len(body)-n)))
 	out = append(out, aad...)
-	for _, part := range [][]byte{w.encrypted, iv, body[:n], body[n:]} {
+	for _, part := range [][]byte{key, iv, body[:n], body[n:]} {
 		out = append(out, '.')
 		out = appendEncoded(out, part)
 	}
-	c.SealedPeer(exchange.Use(to, false, keyset.Encryption, string(alg)))
 	return out, nil
+}
+
+// protected returns the protected header of the JWE: all of it, if there is one
+// recipient.
+func (e *Envelope) protected(c *exchange.Call, all []addressee, enc Algorithm, signed, zipped bool) ([]byte, error) {
+	h := newWriter()
+	if alg, common := commonAlgorithm(all); common {
+		h.text("alg", string(alg))
+	}
+	h.text("enc", string(enc))
+	if zipped {
+		h.text("zip", "DEF")
+	}
+	if signed && !hasParameter(e.header, "cty") {
+		h.text("cty", e.contentType())
+	}
+	if len(all) == 1 {
+		all[0].address(h)
+	}
+	return h.finish(e.header, c.At)
+}
+
+// contentType is the "cty" of the JWE. RFC 7519, Section 5.2, has "JWT" for a
+// JWS in compact serialization. "JOSE" would be as true, but libraries that open
+// both layers at once look for "JWT", and nothing looks for "JOSE". In JSON
+// serialization a JWS is no JWT.
+func (e *Envelope) contentType() string {
+	if e.c.JSON {
+		return "JOSE+JSON"
+	}
+	return "JWT"
+}
+
+func commonAlgorithm(all []addressee) (Algorithm, bool) {
+	for _, a := range all {
+		if a.alg != all[0].alg {
+			return "", false
+		}
+	}
+	return all[0].alg, true
 }
 
 func hasParameter(list []parameter, name string) bool {

@@ -1,6 +1,8 @@
 package jwe
 
 import (
+	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -8,8 +10,12 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256" // for crypto.Hash
 	_ "crypto/sha512"
+	"encoding/asn1"
 	"errors"
+	"fmt"
 	"math/big"
+
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // pss requires the salt to be as long as the hash, in both directions: RFC
@@ -18,12 +24,17 @@ var pss = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 
 // digest returns what is signed in place of the input: its hash, or the input
 // itself for EdDSA.
-func (a Algorithm) digest(input []byte) []byte {
+func (a Algorithm) digest(input ...[]byte) []byte {
 	if a == EdDSA {
-		return input
+		if len(input) == 1 {
+			return input[0]
+		}
+		return bytes.Join(input, nil)
 	}
 	h := a.hash().New()
-	h.Write(input)
+	for _, part := range input {
+		h.Write(part)
+	}
 	return h.Sum(nil)
 }
 
@@ -43,8 +54,10 @@ func (k *Key) signatureSize() int {
 }
 
 // sign returns the signature of a digest.
-func (k *Key) sign(alg Algorithm, digest []byte) ([]byte, error) {
+func (k *Key) sign(ctx context.Context, alg Algorithm, digest []byte) ([]byte, error) {
 	switch private := k.private.(type) {
+	case *remoteKey:
+		return k.signRemote(ctx, private, alg, digest)
 	case *rsa.PrivateKey:
 		if alg == RS256 || alg == RS384 || alg == RS512 {
 			return rsa.SignPKCS1v15(nil, private, alg.hash(), digest)
@@ -55,14 +68,50 @@ func (k *Key) sign(alg Algorithm, digest []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out := make([]byte, k.signatureSize()) // RFC 7518, Section 3.4
-		r.FillBytes(out[:len(out)/2])
-		s.FillBytes(out[len(out)/2:])
-		return out, nil
+		return k.joined(r, s)
 	case ed25519.PrivateKey:
 		return private.Sign(nil, digest, crypto.Hash(0))
 	}
 	return nil, errors.New("key does not sign")
+}
+
+// joined writes a signature of ECDSA as RFC 7518, Section 3.4, has it.
+func (k *Key) joined(r, s *big.Int) ([]byte, error) {
+	out := make([]byte, k.signatureSize())
+	for i, n := range []*big.Int{r, s} {
+		if n.Sign() <= 0 || n.BitLen() > len(out)/2*8 {
+			return nil, errors.New("a signature out of range")
+		}
+		n.FillBytes(out[i*len(out)/2 : (i+1)*len(out)/2])
+	}
+	return out, nil
+}
+
+// signRemote checks what the service returns: that it is a signature at all must
+// not be for the partner to find out.
+func (k *Key) signRemote(ctx context.Context, r *remoteKey, alg Algorithm, digest []byte) ([]byte, error) {
+	out, err := r.sign(ctx, k.info.ID, digest, alg.signerOpts())
+	if err != nil {
+		return nil, err
+	}
+	if _, ec := k.public.(*ecdsa.PublicKey); ec {
+		var rs struct{ R, S *big.Int }
+		rest, err := asn1.Unmarshal(out, &rs)
+		if err != nil || len(rest) != 0 {
+			return nil, k.badSignature()
+		}
+		if out, err = k.joined(rs.R, rs.S); err != nil {
+			return nil, k.badSignature()
+		}
+	}
+	if !k.verify(alg, digest, out) {
+		return nil, k.badSignature()
+	}
+	return out, nil
+}
+
+func (k *Key) badSignature() error {
+	return fmt.Errorf("remote key %s: %w: it returned what is no signature of the key", k.info.ID, keyset.ErrUnavailable)
 }
 
 // verify reports whether the signature of a digest is good.

@@ -3,6 +3,7 @@ package jwe
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sealwax/sealwax/envelope"
@@ -15,68 +16,65 @@ import (
 func (e *Envelope) openSigned(c *exchange.Call, m *envelope.Message, content []byte) error {
 	t, err := parseSigned(content)
 	if err != nil {
-		return envelope.Reject(envelope.Malformed, fmt.Errorf("the content is not a JWS in compact serialization: %w", err))
+		return malformed(err)
+	}
+	if n := int64(decodedLen(t.payload)); n > e.c.MaxSize {
+		return envelope.Reject(envelope.TooLarge, fmt.Errorf("payload of %d bytes: %w of %d", n, errTooLarge, e.c.MaxSize))
 	}
 	payload, err := decode(t.payload)
 	if err != nil {
-		return envelope.Reject(envelope.Malformed, fmt.Errorf("payload of the JWS: %w", err))
+		return malformed(fmt.Errorf("payload of the JWS: %w", err))
 	}
-	if int64(len(payload)) > e.c.MaxSize {
-		return envelope.Reject(envelope.TooLarge, fmt.Errorf("payload of %d bytes: %w of %d", len(payload), errTooLarge, e.c.MaxSize))
-	}
-	if t.header.alg == "" {
-		return envelope.Reject(envelope.Malformed, errors.New(`header of the JWS without "alg"`))
-	}
-	if err := t.header.forbidden(); err != nil {
-		return envelope.Reject(envelope.Forbidden, fmt.Errorf("JWS: %w", err))
-	}
-	if t.header.alg.purpose() != forSignature || !e.accept[t.header.alg] {
-		return envelope.Reject(envelope.Forbidden, errors.New("the algorithm of the signature is not allowed"))
-	}
-	j := judgement{e: e, c: c, t: t, payload: payload, digest: t.header.alg.digest(t.input)}
-	if err := j.judge(); err != nil {
-		return err
-	}
+	j := judgement{e: e, c: c, t: t, payload: payload}
+	j.judge()
 	m.Payload = payload
-	return j.verdicts.Fill(m)
+	err = j.verdicts.Fill(m)
+	if err != nil && j.exhausted != nil {
+		err = j.exhausted
+	}
+	return err
 }
 
-// A judgement finds out who signed, and whether that counts.
+// A judgement finds out who signed, and which signatures count.
 type judgement struct {
-	e        *Envelope
-	c        *exchange.Call
-	t        *signedToken
-	payload  []byte
-	dated    time.Time
-	digest   []byte // of what is signed: the same for every key that is tried
-	verdicts exchange.Verdicts
+	e         *Envelope
+	c         *exchange.Call
+	t         *signedToken
+	payload   []byte
+	verdicts  exchange.Verdicts
+	counted   [][32]byte
+	exhausted error // the end of the budget of the message
 }
 
-func (j *judgement) fits(k *Key) bool { return k.may(keyset.Signing, j.t.header.alg) }
-
-// judge tries the trusted keys first, and only then, to tell the operator more
-// than "unknown", our own and the revoked ones.
-func (j *judgement) judge() error {
-	signer, found, err := j.find(candidates(j.c.Peer.Opening(), j.fits))
-	if err != nil {
-		return err
+// judge judges every signature by itself. Trusted keys are tried first, for all
+// signatures those that they name and then the others, and only then, to tell the
+// operator more than "unknown", our own and the revoked ones. Where the work that
+// a message is worth ends, what was found counts.
+func (j *judgement) judge() {
+	var cases []*suit
+	for _, s := range j.t.signatures {
+		if refused := j.refused(s); refused != nil {
+			j.verdicts.Unusable(refused.Reason, refused.Cause())
+			continue
+		}
+		k := &suit{j: j, s: s}
+		k.all = candidates(j.c.Peer.Opening(), k.fits)
+		cases = append(cases, k)
 	}
-	if found {
-		return j.weigh(signer)
+	for _, named := range []bool{true, false} {
+		for _, k := range cases {
+			if k.signer == nil && j.exhausted == nil {
+				k.signer, j.exhausted = k.find(k.all, func(t candidate) bool { return k.s.header.namesOf(t) == named })
+			}
+		}
 	}
-	if signer, found, err = j.find(candidates(j.c.Own.All(), j.fits)); found {
-		j.ignore(signer.entry, true, envelope.Misdirected, errReflected)
-		return nil
+	for _, k := range cases {
+		if k.signer != nil {
+			k.weigh()
+		} else {
+			k.explain()
+		}
 	}
-	if err == nil {
-		signer, found, _ = j.find(candidates(revoked(j.c.Peer), j.fits))
-	}
-	if found {
-		j.ignore(signer.entry, false, envelope.RevokedSigner, errors.New("signed by a revoked key"))
-		return nil
-	}
-	j.blame()
-	return nil
 }
 
 var errReflected = errors.New("signed by a key of ours: our own message come back")
@@ -91,64 +89,130 @@ func revoked(s *keyset.Set) func(func(keyset.Key) bool) {
 	}
 }
 
-// find returns the key that made the signature, the named ones first.
-func (j *judgement) find(all []candidate) (signer candidate, found bool, err error) {
-	all = exchange.Order(j.c, all, candidate.id, j.t.header.namesOf)
-	for _, k := range all {
-		if err := j.c.Verification(); err != nil {
-			return candidate{}, false, err
+// refused says why a signature does not count whoever made it.
+func (j *judgement) refused(s *signature) *envelope.OpenError {
+	reject := func(r envelope.Reason, err error) *envelope.OpenError {
+		oe, _ := errors.AsType[*envelope.OpenError](envelope.Reject(r, err))
+		return oe
+	}
+	if s.err != nil {
+		return reject(envelope.Malformed, fmt.Errorf("signature: %w", s.err))
+	}
+	h := s.header
+	if h.alg == "" {
+		return reject(envelope.Malformed, errors.New(`header of the JWS without "alg"`))
+	}
+	err := h.forbidden()
+	if err == nil && h.zip {
+		err = errors.New(`header parameter "zip"`)
+	}
+	if err != nil {
+		return reject(envelope.Forbidden, fmt.Errorf("JWS: %w", err))
+	}
+	if h.alg.purpose() != forSignature || !j.e.accept[h.alg] {
+		return reject(envelope.Forbidden, errors.New("the algorithm of the signature is not allowed"))
+	}
+	return nil
+}
+
+// A suit is the case of one signature.
+type suit struct {
+	j      *judgement
+	s      *signature
+	digest []byte      // of what is signed: the same for every key that is tried
+	all    []candidate // trusted keys that fit
+	signer *candidate
+	dated  time.Time
+}
+
+func (k *suit) alg() Algorithm { return k.s.header.alg }
+
+func (k *suit) fits(key *Key) bool { return key.may(keyset.Signing, k.alg()) }
+
+// find returns the key that made the signature, if it is among those that pass.
+func (k *suit) find(all []candidate, pass func(candidate) bool) (*candidate, error) {
+	for _, t := range exchange.Order(k.j.c, all, candidate.id, k.s.header.namesOf) {
+		if !pass(t) {
+			continue
 		}
-		if k.key.verify(j.t.header.alg, j.digest, j.t.signature) {
-			return k, true, nil
+		if err := k.j.c.Verification(); err != nil {
+			return nil, err
+		}
+		if k.digest == nil {
+			k.digest = k.alg().digest(k.s.protected, dot, k.j.t.payload)
+		}
+		if t.key.verify(k.alg(), k.digest, k.s.octets) {
+			return &t, nil
 		}
 	}
-	return candidate{}, false, nil
+	return nil, nil
 }
 
 // weigh decides whether a good signature by a trusted key counts. What the
 // payload says is looked at here and not before, so that strangers cannot make
 // us parse it.
-func (j *judgement) weigh(signer candidate) error {
+func (k *suit) weigh() {
+	j, signer := k.j, k.signer
 	if j.c.IsOwn(signer.id()) {
-		j.ignore(signer.entry, false, envelope.Misdirected, errReflected)
-		return nil
+		k.ignore(signer.entry, false, envelope.Misdirected, errReflected)
+		return
 	}
-	says := j.e.state(j.t.header.all, j.payload)
+	says := j.e.state(k.s.header.all, j.payload)
 	var err error
-	if j.dated, err = says.date(); err != nil {
-		return envelope.Reject(envelope.Malformed, err, signer.id())
+	if k.dated, err = says.date(); err != nil {
+		k.ignore(signer.entry, false, envelope.Malformed, err)
+		return
 	}
 	info := signer.key.info
-	if err := j.c.InTime(j.dated,
+	if err := j.c.InTime(k.dated,
 		exchange.Window{NotBefore: signer.entry.NotBefore, NotAfter: signer.entry.NotAfter},
 		exchange.Window{NotBefore: info.NotBefore, NotAfter: info.NotAfter}); err != nil {
-		j.ignore(signer.entry, false, envelope.OutOfTime, err)
-		return nil
+		k.ignore(signer.entry, false, envelope.OutOfTime, err)
+		return
 	}
 	bound, err := j.e.directed(says)
 	if err != nil {
-		j.ignore(signer.entry, false, envelope.Misdirected, err)
-		return nil
+		k.ignore(signer.entry, false, envelope.Misdirected, err)
+		return
 	}
-	u := j.use(signer.entry, false)
-	u.Digest = exchange.Digest(u.ID, j.t.input)
-	j.verdicts.Count(u, bound, j.t.header.message())
-	return nil
+	u := k.use(signer.entry, false)
+	u.Digest = exchange.Digest(u.ID, k.digest)
+	if slices.Contains(j.counted, u.Digest) {
+		return // one signer said the same twice
+	}
+	j.counted = append(j.counted, u.Digest)
+	j.verdicts.Count(u, bound, k.s.header.message())
+}
+
+// explain says whose signature it is, if not that of a trusted key.
+func (k *suit) explain() {
+	c := k.j.c
+	any := func(candidate) bool { return true }
+	if own, err := k.find(candidates(c.Own.All(), k.fits), any); own != nil {
+		k.ignore(own.entry, true, envelope.Misdirected, errReflected)
+		return
+	} else if err == nil {
+		if gone, _ := k.find(candidates(revoked(c.Peer), k.fits), any); gone != nil {
+			k.ignore(gone.entry, false, envelope.RevokedSigner, errors.New("signed by a revoked key"))
+			return
+		}
+	}
+	k.blame()
 }
 
 // blame says whose signature it claims to be, since no key made it.
-func (j *judgement) blame() {
-	h := j.t.header
+func (k *suit) blame() {
+	h := k.s.header
 	var bad, unfit, gone []keyset.Key
-	for entry := range j.c.Peer.All() {
+	for entry := range k.j.c.Peer.All() {
 		if !h.names(entry) {
 			continue
 		}
-		k, whole := entry.Material.(*Key)
+		key, whole := entry.Material.(*Key)
 		switch {
 		case entry.State == keyset.Revoked:
 			gone = append(gone, entry)
-		case whole && j.fits(k):
+		case whole && k.fits(key):
 			bad = append(bad, entry)
 		default:
 			unfit = append(unfit, entry)
@@ -156,22 +220,22 @@ func (j *judgement) blame() {
 	}
 	switch {
 	case len(bad) > 0:
-		j.ignore(bad[0], false, envelope.BadSignature, errors.New("the key that the signature names did not make it"))
+		k.ignore(bad[0], false, envelope.BadSignature, errors.New("the key that the signature names did not make it"))
 	case len(gone) > 0:
-		j.ignore(gone[0], false, envelope.RevokedSigner, errors.New("the signature names a revoked key"))
+		k.ignore(gone[0], false, envelope.RevokedSigner, errors.New("the signature names a revoked key"))
 	case len(unfit) > 0:
-		j.ignore(unfit[0], false, envelope.Forbidden, errors.New("the key that the signature names is not for this use or algorithm"))
+		k.ignore(unfit[0], false, envelope.Forbidden, errors.New("the key that the signature names is not for this use or algorithm"))
 	default:
-		j.verdicts.Stranger(h.kid)
+		k.j.verdicts.Stranger(h.kid)
 	}
 }
 
-func (j *judgement) use(entry keyset.Key, own bool) envelope.KeyUse {
-	u := exchange.Use(entry, own, keyset.Signing, string(j.t.header.alg))
-	u.Time = j.dated
+func (k *suit) use(entry keyset.Key, own bool) envelope.KeyUse {
+	u := exchange.Use(entry, own, keyset.Signing, string(k.alg()))
+	u.Time = k.dated
 	return u
 }
 
-func (j *judgement) ignore(entry keyset.Key, own bool, r envelope.Reason, cause error) {
-	j.verdicts.Ignore(j.use(entry, own), r, cause)
+func (k *suit) ignore(entry keyset.Key, own bool, r envelope.Reason, cause error) {
+	k.j.verdicts.Ignore(k.use(entry, own), r, cause)
 }

@@ -1,17 +1,16 @@
 package jwe
 
 import (
+	"context"
 	"crypto"
 	"crypto/aes"
 	"crypto/ecdh"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1"
-	"crypto/sha256"
+	_ "crypto/sha1" // for crypto.Hash
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 
 	josecipher "github.com/go-jose/go-jose/v4/cipher"
@@ -19,11 +18,11 @@ import (
 
 // oaepHash is that of RSAES-OAEP and of its MGF1: RFC 7518, Section 4.3. SHA-1
 // is what RSA-OAEP means; its collisions do not matter there.
-func (a Algorithm) oaepHash() hash.Hash {
+func (a Algorithm) oaepHash() crypto.Hash {
 	if a == RSAOAEP {
-		return sha1.New()
+		return crypto.SHA1
 	}
-	return sha256.New()
+	return crypto.SHA256
 }
 
 // kekSize is that of the key that wraps the content key, or zero where the
@@ -38,22 +37,27 @@ func (a Algorithm) kekSize() int {
 	return 0
 }
 
-// A wrapped key is a new content key and how the recipient gets it.
+// A wrapped key is a content key and how the recipient gets it.
 type wrapped struct {
 	content   []byte
 	encrypted []byte
 	ephemeral *ecdh.PublicKey // nil for RSA
 }
 
-// wrap makes a content key for one message and encrypts it to k.
-func (k *Key) wrap(alg, enc Algorithm) (wrapped, error) {
-	w := wrapped{content: make([]byte, enc.sizes().key)}
+// wrap encrypts the content key of one message to k. For ECDH-ES without key
+// wrapping, it makes another.
+func (k *Key) wrap(alg, enc Algorithm, content []byte) (wrapped, error) {
+	w := wrapped{content: content}
 	if k.kind != kindRSA {
 		return w, k.wrapAgreed(&w, alg, enc)
 	}
-	rand.Read(w.content)
 	var err error
-	w.encrypted, err = rsa.EncryptOAEP(alg.oaepHash(), rand.Reader, k.rsaPublic(), w.content, nil)
+	if alg == RSA1_5 {
+		//lint:ignore SA1019 what RSA1_5 is; the waiver says why
+		w.encrypted, err = rsa.EncryptPKCS1v15(rand.Reader, k.rsaPublic(), w.content)
+		return w, err
+	}
+	w.encrypted, err = rsa.EncryptOAEP(alg.oaepHash().New(), rand.Reader, k.rsaPublic(), w.content, nil)
 	return w, err
 }
 
@@ -71,7 +75,6 @@ func (k *Key) wrapAgreed(w *wrapped, alg, enc Algorithm) error {
 		w.content, err = derive(z, enc, len(w.content), nil, nil)
 		return err
 	}
-	rand.Read(w.content)
 	kek, err := derive(z, alg, alg.kekSize(), nil, nil)
 	if err != nil {
 		return err
@@ -109,7 +112,8 @@ func (h *header) agreement() (*agreement, error) {
 	if h.alg.purpose() != forKey || h.alg.fits(kindRSA) {
 		return nil, nil
 	}
-	epk, ok := h.all["epk"].(map[string]any)
+	v, _ := h.parameter("epk")
+	epk, ok := v.(map[string]any)
 	if !ok {
 		return nil, errors.New("header: no ephemeral key")
 	}
@@ -119,7 +123,7 @@ func (h *header) agreement() (*agreement, error) {
 		return nil, fmt.Errorf("header: epk: %w", err)
 	}
 	for name, p := range map[string]*[]byte{"apu": &a.apu, "apv": &a.apv} {
-		v, present := h.all[name]
+		v, present := h.parameter(name)
 		if !present {
 			continue
 		}
@@ -134,33 +138,53 @@ func (h *header) agreement() (*agreement, error) {
 	return a, nil
 }
 
-// fits reports whether k can open the token, by what anyone can see: the
+// fits reports whether k can open the way, by what anyone can see: the
 // algorithm, the curve, the size.
-func (t *sealedToken) fits(k *Key, a *agreement) bool {
-	if k.private == nil || !k.may(t.header.alg.use(), t.header.alg) {
+func (r *recipient) fits(k *Key) bool {
+	if k.private == nil || !k.may(r.header.alg.use(), r.header.alg) {
 		return false
 	}
-	if a != nil {
-		return a.kind == k.kind
+	if r.agreed != nil {
+		return r.agreed.kind == k.kind
 	}
-	return len(t.key) == k.rsaPublic().Size()
+	return len(r.key) == k.rsaPublic().Size()
 }
 
-// unwrap returns the content key that k gets from the token. For ECDH-ES
-// without key wrapping it always gets one: only the content shows whether it
-// is right.
-func (t *sealedToken) unwrap(k *Key, a *agreement) ([]byte, error) {
-	if a == nil {
-		return rsa.DecryptOAEP(t.header.alg.oaepHash(), nil, k.private.(*rsa.PrivateKey), t.key, nil)
+// unwrap returns the content key that k gets from the message, if it does. For
+// ECDH-ES without key wrapping it always gets one: only the content shows whether
+// it is right. An error is that of a key service.
+func (r *recipient) unwrap(ctx context.Context, k *Key, enc Algorithm) (key []byte, ok bool, err error) {
+	alg := r.header.alg
+	if r.agreed == nil {
+		if far := k.remote(); far != nil {
+			return far.decryptOAEP(ctx, k.info.ID, r.key, alg)
+		}
+		key, err := rsa.DecryptOAEP(alg.oaepHash().New(), nil, k.private.(*rsa.PrivateKey), r.key, nil)
+		return key, err == nil, nil
 	}
-	z, err := k.dhPrivate.ECDH(a.epk)
-	if err != nil {
-		return nil, err
+	z, ok, err := k.agree(ctx, r.agreed.epk)
+	if !ok || err != nil {
+		return nil, false, err
 	}
-	if t.header.alg == ECDHES {
-		return derive(z, t.header.enc, t.header.enc.sizes().key, a.apu, a.apv)
+	key, err = r.unwrapAgreed(z, enc)
+	return key, err == nil, nil
+}
+
+// agree returns the secret that k and the ephemeral key agree on.
+func (k *Key) agree(ctx context.Context, epk *ecdh.PublicKey) (z []byte, ok bool, err error) {
+	if far := k.remote(); far != nil {
+		return far.agree(ctx, k.info.ID, epk)
 	}
-	kek, err := derive(z, t.header.alg, t.header.alg.kekSize(), a.apu, a.apv)
+	z, err = k.dhPrivate.ECDH(epk)
+	return z, err == nil, nil
+}
+
+func (r *recipient) unwrapAgreed(z []byte, enc Algorithm) ([]byte, error) {
+	alg, a := r.header.alg, r.agreed
+	if alg == ECDHES {
+		return derive(z, enc, enc.sizes().key, a.apu, a.apv)
+	}
+	kek, err := derive(z, alg, alg.kekSize(), a.apu, a.apv)
 	if err != nil {
 		return nil, err
 	}
@@ -168,5 +192,5 @@ func (t *sealedToken) unwrap(k *Key, a *agreement) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return josecipher.KeyUnwrap(block, t.key)
+	return josecipher.KeyUnwrap(block, r.key)
 }

@@ -1,0 +1,370 @@
+package jwe_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"errors"
+	"io"
+	"math/big"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// A kms is a key service as it is met in the field, with everything that can go
+// wrong in one. It is a keyset.Remote.
+type kms struct {
+	private crypto.PrivateKey
+	mode    atomic.Pointer[string]
+	calls   atomic.Int64
+	opts    atomic.Pointer[crypto.DecrypterOpts]
+}
+
+var errBadPadding = errors.New("INVALID_CIPHERTEXT: padding")
+
+func newKMS(private crypto.PrivateKey) *kms { return &kms{private: private} }
+
+func (k *kms) set(mode string) { k.mode.Store(&mode) }
+
+func (k *kms) Public() crypto.PublicKey {
+	if x, ok := k.private.(*ecdh.PrivateKey); ok {
+		return x.PublicKey()
+	}
+	return publicOf(k.private)
+}
+
+func (k *kms) Undecryptable(err error) bool { return errors.Is(err, errBadPadding) }
+
+func (k *kms) Bind(ctx context.Context) crypto.PrivateKey {
+	b := &bound{k, ctx}
+	switch k.private.(type) {
+	case *rsa.PrivateKey:
+		return boundDecrypter{b}
+	case *ecdh.PrivateKey:
+		return boundExchanger{b}
+	}
+	return b
+}
+
+type bound struct {
+	*kms
+	ctx context.Context
+}
+
+type boundDecrypter struct{ *bound }
+
+type boundExchanger struct{ *bound }
+
+func (b *bound) trouble() ([]byte, error) {
+	b.calls.Add(1)
+	mode := b.mode.Load()
+	if mode == nil {
+		return nil, nil
+	}
+	switch *mode {
+	case "sleeps":
+		<-b.ctx.Done()
+		return nil, context.Cause(b.ctx)
+	case "fails":
+		return nil, errors.New("connection refused by kms-7")
+	case "says so":
+		return nil, errors.Join(errors.New("503"), keyset.ErrUnavailable)
+	case "panics":
+		panic("kms client of 2011")
+	case "garbage":
+		return bytes.Repeat([]byte{0x42}, 35), nil
+	case "bad padding":
+		return nil, errBadPadding
+	}
+	return nil, nil
+}
+
+func (b *bound) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if out, err := b.trouble(); out != nil || err != nil {
+		return out, err
+	}
+	return b.private.(crypto.Signer).Sign(r, digest, opts)
+}
+
+func (b boundDecrypter) Decrypt(r io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
+	if out, err := b.trouble(); out != nil || err != nil {
+		return out, err
+	}
+	b.opts.Store(&opts)
+	m, err := b.private.(crypto.Decrypter).Decrypt(r, ciphertext, opts)
+	if err != nil {
+		return nil, errors.Join(errBadPadding, err)
+	}
+	return m, nil
+}
+
+func (b boundExchanger) PublicKey() *ecdh.PublicKey { return b.private.(*ecdh.PrivateKey).PublicKey() }
+func (b boundExchanger) Curve() ecdh.Curve          { return b.PublicKey().Curve() }
+func (b boundExchanger) ECDH(epk *ecdh.PublicKey) ([]byte, error) {
+	if out, err := b.trouble(); out != nil || err != nil {
+		return out, err
+	}
+	return b.private.(*ecdh.PrivateKey).ECDH(epk)
+}
+
+// Plain keys of others, which do one thing.
+type (
+	plainSigner    struct{ crypto.Signer }
+	plainDecrypter struct{ *rsa.PrivateKey }
+	plainExchanger struct{ ecdh.KeyExchanger }
+)
+
+func dhOf(t testing.TB, k *ecdsa.PrivateKey) *ecdh.PrivateKey {
+	p, err := k.ECDH()
+	require.NoError(t, err)
+	return p
+}
+
+func TestRemoteKeysSign(t *testing.T) {
+	for _, alg := range signAlgorithms {
+		private := material(t, alg).(crypto.Signer)
+		for name, remote := range map[string]crypto.PrivateKey{"Remote": newKMS(private), "Signer": plainSigner{private}} {
+			t.Run(string(alg)+" "+name, func(t *testing.T) {
+				w := newWorld(t)
+				w.theirSign = signing(t, "far", remote)
+				assert.Equal(t, signing(t, "far", private).Info(), w.theirSign.Info(), "nothing tells that it is elsewhere")
+				assert.NotContains(t, w.theirSign.String(), "kms")
+				them := w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Signature: alg}})
+				m := open(t, w.ours(t, jwe.Config{}), seal(t, them, "payload"))
+				assert.Equal(t, string(alg), m.Signers[0].Algorithm)
+				require.NoError(t, w.theirSign.SelfTest(t.Context()))
+				assert.ErrorIs(t, w.theirSign.WriteInsecurePrivateJWK(io.Discard), errors.ErrUnsupported)
+				var b strings.Builder
+				require.NoError(t, w.theirSign.WritePublicJWK(&b))
+			})
+		}
+	}
+}
+
+func TestRemoteKeysDecrypt(t *testing.T) {
+	ec := dhOf(t, newEC(t, curve256))
+	x := newX(t)
+	for _, tt := range []struct {
+		name   string
+		remote crypto.PrivateKey
+		algs   []jwe.Algorithm
+	}{
+		{"RSA", newKMS(rsaKeys[1]()), []jwe.Algorithm{jwe.RSAOAEP, jwe.RSAOAEP256, jwe.RSA1_5}},
+		{"EC", newKMS(ec), []jwe.Algorithm{jwe.ECDHES, jwe.ECDHESA128KW, jwe.ECDHESA256KW}},
+		{"X25519", newKMS(x), []jwe.Algorithm{jwe.ECDHES, jwe.ECDHESA128KW, jwe.ECDHESA256KW}},
+		{"EC exchanger", plainExchanger{ec}, []jwe.Algorithm{jwe.ECDHES, jwe.ECDHESA256KW}},
+		{"X25519 exchanger", plainExchanger{x}, []jwe.Algorithm{jwe.ECDHES, jwe.ECDHESA256KW}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.ourDecrypt = encryption(t, "far", tt.remote)
+			us := w.ours(t, jwe.Config{Waive: waivedRSA15()})
+			require.NoError(t, w.ourDecrypt.SelfTest(t.Context()))
+			ring := keyset.NewRing(set(t, w.ourSign))
+			require.NoError(t, ring.Add(t.Context(), w.ourDecrypt, "kms"), "the self-test uses the service")
+			for _, alg := range tt.algs {
+				m := open(t, us, seal(t, w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: alg}, Waive: waivedRSA15()}), "payload"))
+				assert.Equal(t, string(alg), m.Decrypter.Algorithm)
+			}
+		})
+	}
+	service := newKMS(rsaKeys[1]())
+	w := newWorld(t)
+	w.ourDecrypt = encryption(t, "far", service)
+	for alg, hash := range map[jwe.Algorithm]crypto.Hash{jwe.RSAOAEP: crypto.SHA1, jwe.RSAOAEP256: crypto.SHA256} {
+		open(t, w.ours(t, jwe.Config{}), seal(t, w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: alg}}), "x"))
+		assert.Equal(t, hash, (*service.opts.Load()).(*rsa.OAEPOptions).Hash)
+	}
+}
+
+// What goes wrong in a service is ours, and what it says of a ciphertext is the
+// message's.
+func TestRemoteKeysInTrouble(t *testing.T) {
+	outages := []string{"fails", "says so", "panics", "sleeps"}
+	check := func(t *testing.T, mode string, run func(context.Context) error) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, nil)
+		if mode == "sleeps" {
+			ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
+		}
+		defer cancel()
+		err := run(ctx)
+		require.Error(t, err)
+		assert.NotErrorIs(t, err, envelope.ErrRejected)
+		if mode == "sleeps" {
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		} else {
+			assert.ErrorIs(t, err, keyset.ErrUnavailable)
+		}
+	}
+	for name, private := range map[string]crypto.PrivateKey{"RSA": rsaKeys[0](), "ECDSA": newEC(t, curve256), "Ed25519": newEd(t)} {
+		service := newKMS(private)
+		w := newWorld(t)
+		w.ourSign = signing(t, "far", service)
+		us := w.ours(t, jwe.Config{})
+		for _, mode := range append(outages, "garbage", "bad padding") {
+			t.Run(name+" signing "+mode, func(t *testing.T) {
+				service.set(mode)
+				check(t, mode, func(ctx context.Context) error {
+					sealed, err := us.Seal(ctx, []byte("x"))
+					assert.Nil(t, sealed)
+					return err
+				})
+				check(t, mode, w.ourSign.SelfTest)
+			})
+		}
+		service.set("")
+		seal(t, us, "x")
+	}
+	for name, tt := range map[string]struct {
+		private crypto.PrivateKey
+		alg     jwe.Algorithm
+	}{
+		"RSA-OAEP": {rsaKeys[1](), jwe.RSAOAEP256}, "RSA1_5": {rsaKeys[1](), jwe.RSA1_5}, "ECDH-ES": {newX(t), jwe.ECDHES},
+		"ECDH-ES+A256KW": {dhOf(t, newEC(t, curve256)), jwe.ECDHESA256KW},
+	} {
+		service := newKMS(tt.private)
+		w := newWorld(t)
+		w.ourDecrypt = encryption(t, "far", service)
+		us := w.ours(t, jwe.Config{Waive: waivedRSA15()})
+		sealed := seal(t, w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: tt.alg}, Waive: waivedRSA15()}), "x")
+		for _, mode := range outages {
+			t.Run(name+" "+mode, func(t *testing.T) {
+				service.set(mode)
+				check(t, mode, func(ctx context.Context) error {
+					m, err := us.Open(ctx, sealed)
+					assert.Nil(t, m)
+					return err
+				})
+			})
+		}
+		for _, mode := range []string{"garbage", "bad padding"} {
+			t.Run(name+" "+mode, func(t *testing.T) {
+				service.set(mode)
+				m, err := us.Open(t.Context(), sealed)
+				assert.Nil(t, m)
+				assert.ErrorIs(t, err, envelope.ErrRejected)
+			})
+		}
+		service.set("")
+		open(t, us, sealed)
+		if tt.alg == jwe.RSA1_5 {
+			service.set("fails")
+			garbage := part(string(sealed), 1, func(string) string { return b64(append([]byte{0}, random(255)...)) })
+			_, err := us.Open(t.Context(), []byte(garbage))
+			assert.ErrorIs(t, err, keyset.ErrUnavailable, "an outage says nothing about the padding")
+		}
+	}
+}
+
+// A remote key is asked when it is named, or else after all local keys, and at
+// most four times for one message.
+func TestRemoteKeysAreAskedLast(t *testing.T) {
+	w := newWorld(t)
+	local := encryption(t, "local", rsaKeys[1]())
+	var services []*kms
+	own := []*jwe.Key{}
+	for range 6 {
+		s := newKMS(dhOf(t, newEC(t, curve256)))
+		services, own = append(services, s), append(own, encryption(t, "far", s))
+	}
+	far := newKMS(rsaKeys[2]())
+	own = append(own, encryption(t, "rsa-far", far), local, w.ourSign)
+	us := w.ours(t, jwe.Config{Own: set(t, own...)})
+	calls := func() (n int64) {
+		for _, s := range append(services, far) {
+			n += s.calls.Swap(0)
+		}
+		return n
+	}
+	calls()
+	signKey := newEC(t, curve256)
+	us = w.ours(t, jwe.Config{Own: set(t, own...), Peer: set(t, public(signing(t, "sig", signKey))...)})
+	signed := signES256(t, signKey, goodJWS, "{}")
+	calls()
+
+	const header = `{"alg":"RSA-OAEP-256","enc":"A256GCM"%s}`
+	open(t, us, []byte(encryptTo(t, &rsaKeys[1]().PublicKey, strings.Replace(header, "%s", "", 1), signed)))
+	assert.Zero(t, calls(), "a local key opens it")
+	open(t, us, []byte(encryptTo(t, &rsaKeys[2]().PublicKey, strings.Replace(header, "%s", "", 1), signed)))
+	assert.Equal(t, int64(1), calls(), "no local key opens it")
+	open(t, us, []byte(encryptTo(t, &rsaKeys[2]().PublicKey, strings.Replace(header, "%s", `,"kid":"rsa-far"`, 1), signed)))
+	assert.Equal(t, int64(1), calls(), "it is named")
+	rejects(t, us, []byte(agreeWith(t, ecdhOf(t, newEC(t, curve256)), func(epk string) string {
+		return `{"alg":"ECDH-ES","enc":"A256GCM","epk":` + epk + `}`
+	}, signed)), envelope.NotForUs)
+	assert.Equal(t, int64(4), calls(), "for a stranger's message")
+
+	// An outage of one is no harm where another opens the message.
+	far.set("fails")
+	open(t, us, []byte(encryptTo(t, &rsaKeys[1]().PublicKey, strings.Replace(header, "%s", `,"kid":"rsa-far"`, 1), signed)))
+	_, err := us.Open(t.Context(), []byte(encryptTo(t, &rsaKeys[3]().PublicKey, strings.Replace(header, "%s", "", 1), signed)))
+	assert.ErrorIs(t, err, keyset.ErrUnavailable)
+}
+
+// An ephemeral key of low order is refused here: what the service would say to it
+// is its own affair.
+func TestRemoteX25519OfLowOrder(t *testing.T) {
+	w := newWorld(t)
+	service := newKMS(newX(t))
+	w.ourDecrypt = encryption(t, "far", service)
+	us := w.ours(t, jwe.Config{})
+	token := encryptWith(t, random(32), random(40), `{"alg":"ECDH-ES+A256KW","enc":"A256GCM","epk":{"kty":"OKP","crv":"X25519","x":"`+b64(make([]byte, 32))+`"}}`, "x")
+	rejects(t, us, []byte(token), envelope.NotForUs)
+	assert.Zero(t, service.calls.Load())
+}
+
+type brokenRemote struct{ keyset.Remote }
+
+func (brokenRemote) Public() crypto.PublicKey { panic("not connected") }
+
+func TestNewKeyRefusesRemotes(t *testing.T) {
+	ec := newEC(t, curve256)
+	for _, tt := range []struct {
+		name    string
+		private crypto.PrivateKey
+		use     keyset.Use
+		want    string
+	}{
+		{"a decrypter", plainDecrypter{rsaKeys[1]()}, keyset.Encryption, "make it a keyset.Remote"},
+		{"a signer to decrypt", plainSigner{rsaKeys[1]()}, keyset.Encryption, "no crypto.Decrypter"},
+		{"a signer to agree", plainSigner{ec}, keyset.Encryption, "no ecdh.KeyExchanger"},
+		{"an exchanger to sign", plainExchanger{dhOf(t, ec)}, keyset.Signing, "no crypto.Signer"},
+		{"a Remote to agree that signs", newKMS(ec), keyset.Encryption, "no ecdh.KeyExchanger"},
+		{"a Remote that panics", brokenRemote{}, keyset.Signing, "panicked"},
+		{"Ed25519 to decrypt", newKMS(newEd(t)), keyset.Encryption, "no ecdh.KeyExchanger"},
+		{"a signer with a strange key", plainSigner{strange{}}, keyset.Signing, "public key of type string"},
+		{"a signer with a short key", plainSigner{strange{short: true}}, keyset.Signing, "1024 bits"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			k, err := jwe.NewKey("kid", tt.private, tt.use)
+			assert.Nil(t, k)
+			assert.ErrorContains(t, err, tt.want)
+		})
+	}
+	both, err := jwe.NewKey("both", newKMS(rsaKeys[1]()), keyset.Signing|keyset.Encryption)
+	require.NoError(t, err)
+	require.NoError(t, both.SelfTest(t.Context()))
+}
+
+type strange struct{ short bool }
+
+func (s strange) Public() crypto.PublicKey {
+	if s.short {
+		return &rsa.PublicKey{N: new(big.Int).Rsh(rsaKeys[0]().N, 1024), E: 65537}
+	}
+	return "alias/key"
+}
+
+func (strange) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, nil }

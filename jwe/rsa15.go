@@ -1,0 +1,91 @@
+package jwe
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/subtle"
+)
+
+// RSAES-PKCS1-v1_5 must be no oracle: RFC 7516, Section 11.5, RFC 3218. Whether
+// a padding was good decides nothing but which octets are copied, without a
+// branch, and the content is decrypted either way. What is done next depends on
+// whether the content was authentic, which a stranger knows of what he made.
+
+// decryptRSA15 makes at most two passes over the content: one with the first key
+// of the order of trial, and if that fails one with what all the others make of
+// the encrypted key. One ciphertext cannot be made to conform under two moduli.
+func (e *Envelope) decryptRSA15(a *attempt, all []trial) (*trial, []byte, error) {
+	if len(all) == 0 {
+		return nil, nil, nil
+	}
+	for pass, group := range [][]trial{all[:1], all[1:]} {
+		if len(group) == 0 {
+			break
+		}
+		key, which, err := a.unwrapRSA15(group)
+		if err != nil {
+			return nil, nil, err
+		}
+		if content, err := a.t.open(key, a.body, pass == 1 || len(all) == 1); err == nil {
+			a.c.Waive(waiveRSA15)
+			return &group[which], content, nil
+		}
+	}
+	return nil, nil, nil
+}
+
+// unwrapRSA15 asks every key of the group and returns the content key that one of
+// them found, or a random one.
+func (a *attempt) unwrapRSA15(group []trial) (key []byte, which int, err error) {
+	size := a.t.header.enc.sizes().key
+	key = randomKey(size)
+	for i, t := range group {
+		if ok, err := a.may(t); err != nil {
+			return nil, 0, err
+		} else if !ok {
+			continue
+		}
+		found, conforms, err := t.key.decryptRSA15(a.c.Context(), t.to.key, size)
+		if err != nil {
+			a.outage = err
+			continue
+		}
+		subtle.ConstantTimeCopy(conforms, key, found)
+		which = subtle.ConstantTimeSelect(conforms, i, which)
+	}
+	return key, which, nil
+}
+
+// decryptRSA15 returns a key of the given size, and 1 if it is what was
+// encrypted, or else 0. An error is that of a key service.
+func (k *Key) decryptRSA15(ctx context.Context, ciphertext []byte, size int) (key []byte, conforms int, err error) {
+	if r := k.remote(); r != nil {
+		return r.decryptRSA15(ctx, k.info.ID, ciphertext, size)
+	}
+	key = randomKey(size)
+	substitute := bytes.Clone(key)
+	// An error here is about what anyone can see, the length and the size of
+	// the number: everything else leaves the key as it is.
+	//lint:ignore SA1019 what RSA1_5 is; the waiver says why
+	_ = rsa.DecryptPKCS1v15SessionKey(nil, k.private.(*rsa.PrivateKey), ciphertext, key)
+	return key, 1 ^ subtle.ConstantTimeCompare(key, substitute), nil
+}
+
+// conforming returns the key that a service found if it has the size, and else a
+// random one.
+func conforming(found []byte, padded, size int) (key []byte, conforms int) {
+	key = randomKey(size)
+	conforms = padded & subtle.ConstantTimeEq(int32(len(found)), int32(size))
+	exact := make([]byte, size)
+	copy(exact, found)
+	subtle.ConstantTimeCopy(conforms, key, exact)
+	return key, conforms
+}
+
+func randomKey(size int) []byte {
+	key := make([]byte, size)
+	rand.Read(key)
+	return key
+}

@@ -1,0 +1,84 @@
+package jwe
+
+import (
+	"slices"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// Names of waivers, as [envelope.Waiver.Name] returns them.
+const (
+	waiveEncryptOnly = "jwe.InsecureEncryptOnly"
+	waiveRSA15       = "jwe.InsecureRSA1_5"
+	waiveCompression = "jwe.InsecureCompression"
+	waiveLongIV      = "jwe.InsecureLongIV"
+)
+
+// InsecureEncryptOnly makes Seal produce a JWE without a JWS inside, and lets
+// Open accept one; a JWS that is inside must still verify. Anyone who has our
+// public key can then produce a message that opens; the transport has to
+// authenticate the partner, for example with mutual TLS that ends in this
+// process. What only a signature can carry or show cannot be combined with it:
+// SignedHeader, PayloadType, Self, SealContext, OpenContext, MaxAge, and
+// Seal.Signature.
+func InsecureEncryptOnly(reason string) envelope.Waiver {
+	return envelope.NewWaiver(waiveEncryptOnly, reason)
+}
+
+// InsecureRSA1_5 permits RSAES-PKCS1-v1_5, in Open and, if chosen, in Seal, for
+// the keys of ours with the given IDs, or for all of them if there are none. A
+// key that opens it for one partner is weaker for all: give it to that partner
+// alone. A message to several recipients is still refused.
+//
+// A key that does not decrypt is replaced with a random one before the content
+// is decrypted, for local and for remote keys, as RFC 7516, Section 11.5,
+// requires. A remote service may still reveal the difference by its timing or
+// its own logs.
+//
+// In a program that runs under GODEBUG=fips140=only, New returns an error for
+// it: there the standard library does without this padding.
+func InsecureRSA1_5(reason string, keys ...keyset.ID) envelope.Waiver {
+	return envelope.NewKeyWaiver(waiveRSA15, reason, keys...)
+}
+
+// InsecureCompression permits "zip" in messages to open, up to MaxSize after
+// decompression and to a thousand times their size, and [Config.Compress]. The
+// size of what is compressed beside a secret can tell something of the secret.
+func InsecureCompression(reason string) envelope.Waiver {
+	return envelope.NewWaiver(waiveCompression, reason)
+}
+
+// InsecureLongIV permits AES-GCM with an IV of 16 octets instead of 12, in
+// Open. RFC 7518, Section 5.3, does not, but libraries of some partners
+// send it.
+func InsecureLongIV(reason string) envelope.Waiver {
+	return envelope.NewWaiver(waiveLongIV, reason)
+}
+
+// waivers are those of a Config, looked up once.
+type waivers struct {
+	encryptOnly, rsa15, compression, longIV bool
+	rsa15Keys                               []keyset.ID // that rsa15 is for; all if empty
+}
+
+func waiversOf(list []envelope.Waiver) (w waivers) {
+	for _, v := range list {
+		switch v.Name() {
+		case waiveEncryptOnly:
+			w.encryptOnly = true
+		case waiveRSA15:
+			w.rsa15, w.rsa15Keys = true, v.Keys()
+		case waiveCompression:
+			w.compression = true
+		case waiveLongIV:
+			w.longIV = true
+		}
+	}
+	return w
+}
+
+// permits reports whether a key of ours may open RSA1_5.
+func (w *waivers) permits(id keyset.ID) bool {
+	return w.rsa15 && (len(w.rsa15Keys) == 0 || slices.Contains(w.rsa15Keys, id))
+}

@@ -1,0 +1,159 @@
+package jwe_test
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/json"
+	"fmt"
+	mathrand "math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+)
+
+func waivedZip() []envelope.Waiver {
+	return []envelope.Waiver{jwe.InsecureCompression("the older profile")}
+}
+
+func deflate(t testing.TB, content []byte) []byte {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
+	require.NoError(t, err)
+	_, err = w.Write(content)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.Bytes()
+}
+
+// statement is JSON as banks send it, of at least n bytes.
+func statementJSON(t testing.TB, n int) []byte {
+	r := mathrand.New(mathrand.NewPCG(1, 2))
+	var list []map[string]any
+	var text []byte
+	for size := 0; size < n; size += 200 {
+		list = append(list, map[string]any{
+			"transactionId": fmt.Sprintf("%016x", r.Uint64()), "amount": fmt.Sprintf("%d.%02d", r.IntN(10000), r.IntN(100)),
+			"currency": []string{"SGD", "KRW", "EUR"}[r.IntN(3)], "bookedAt": fmt.Sprintf("2026-06-%02dT%02d:00:00Z", 1+r.IntN(28), r.IntN(24)),
+			"description": "card payment, thank you", "merchantCategory": 5000 + r.IntN(900), "settled": r.IntN(2) == 0,
+		})
+	}
+	text, err := json.Marshal(map[string]any{"statement": list})
+	require.NoError(t, err)
+	require.Greater(t, len(text), n*9/10)
+	return text
+}
+
+const headerZip = `{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"dec","zip":"DEF"}`
+
+func TestCompression(t *testing.T) {
+	s := newStage(t, jwe.Config{Waive: waivedZip(), MaxSize: 9 << 20})
+	strict := newEnvelope(t, jwe.Config{Own: s.own, Peer: s.peer})
+	zipped := func(content []byte) []byte {
+		return []byte(encryptTo(t, &s.decrypt.PublicKey, headerZip, string(content)))
+	}
+	good := deflate(t, []byte(signES256(t, s.sign, goodJWS, "{}")))
+	m := open(t, s.receiver, zipped(good))
+	assert.Equal(t, waivedZip(), m.Waived)
+	assert.NotContains(t, m.Header, "zip")
+	assert.Empty(t, open(t, s.receiver, []byte(s.good(t))).Waived)
+	rejects(t, strict, zipped(good), envelope.Forbidden)
+
+	for _, size := range []int{300 << 10, 8 << 20} {
+		payload := statementJSON(t, size)
+		signed := signES256(t, s.sign, goodJWS, string(payload))
+		assert.Equal(t, payload, open(t, s.receiver, zipped(deflate(t, []byte(signed)))).Payload)
+	}
+	for name, tt := range map[string]struct {
+		content []byte
+		reason  envelope.Reason
+	}{
+		"not compressed":       {[]byte("eyJ"), envelope.Malformed},
+		"empty":                {nil, envelope.Malformed},
+		"cut off":              {good[:len(good)-5], envelope.Malformed},
+		"octets after the end": {append(bytes.Clone(good), 0), envelope.Malformed},
+		"twice":                {append(bytes.Clone(good), good...), envelope.Malformed},
+		"no JWS":               {deflate(t, []byte("{}")), envelope.Unsigned},
+		"compressed twice":     {deflate(t, good), envelope.Unsigned},
+		"20 MiB of zeros":      {deflate(t, make([]byte, 20<<20)), envelope.TooLarge},
+		"1 MiB of zeros":       {deflate(t, make([]byte, 1<<20)), envelope.TooLarge}, // by the ratio alone
+		"too large":            {deflate(t, bytes.Repeat(random(1<<10), 16<<10)), envelope.TooLarge},
+	} {
+		t.Run(name, func(t *testing.T) { rejects(t, s.receiver, zipped(tt.content), tt.reason) })
+	}
+	for _, zip := range []string{`"GZIP"`, `"def"`, `""`, `null`, `["DEF"]`} {
+		rejects(t, s.receiver, []byte(s.outer(t, `{"alg":"RSA-OAEP-256","enc":"A256GCM","zip":`+zip+`}`)), envelope.Malformed)
+	}
+}
+
+// The limits are those of the payload, to the byte.
+func TestCompressionLimit(t *testing.T) {
+	w := newWorld(t)
+	only := append(waivedZip(), jwe.InsecureEncryptOnly("test"))
+	us := w.ours(t, jwe.Config{Waive: only, MaxSize: 1 << 20})
+	them := w.theirs(t, jwe.Config{Waive: only, Compress: true})
+	payload := statementJSON(t, 2<<20)
+	assert.Len(t, open(t, us, seal(t, them, string(payload[:1<<20]))).Payload, 1<<20)
+	rejects(t, us, seal(t, them, string(payload[:1<<20+1])), envelope.TooLarge)
+}
+
+// A bomb costs what a message may cost and no more.
+func TestBombsAreCheap(t *testing.T) {
+	s := newStage(t, jwe.Config{Waive: waivedZip(), MaxSize: 1 << 20})
+	bomb := deflate(t, bytes.Repeat([]byte(`{"a":"bbbbbbbbbbbbbbbbbbbbbbbbbbbb"},`+string(random(300))), 200<<10))
+	token := []byte(encryptTo(t, &s.decrypt.PublicKey, headerZip, string(bomb)))
+	rejects(t, s.receiver, token, envelope.TooLarge) // which also warms up
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	rejects(t, s.receiver, token, envelope.TooLarge)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(12<<20))
+}
+
+func TestCompress(t *testing.T) {
+	w := newWorld(t)
+	_, err := jwe.New(jwe.Config{Own: set(t, w.ourDecrypt), Peer: set(t, w.theirSign.Public().(*jwe.Key)), Compress: true})
+	assert.ErrorContains(t, err, "Compress is not allowed without InsecureCompression")
+	us := w.ours(t, jwe.Config{Waive: waivedZip(), MaxSize: 16 << 20})
+	for _, content := range contentAlgorithms {
+		for _, inJSON := range []bool{false, true} {
+			them := w.theirs(t, jwe.Config{Waive: waivedZip(), Compress: true, JSON: inJSON, MaxSize: 16 << 20, Seal: jwe.Algorithms{Content: content}})
+			for name, payload := range map[string]string{
+				"a statement": string(statementJSON(t, 20<<10)), "another": string(statementJSON(t, 1000)), "noise": string(random(5000)), "nothing": "",
+			} {
+				sealed := seal(t, them, payload)
+				m := open(t, us, sealed)
+				assert.Equal(t, payload, string(m.Payload), name)
+				if name == "a statement" {
+					assert.Equal(t, waivedZip(), m.Waived)
+					assert.Less(t, len(sealed), len(payload))
+				}
+			}
+		}
+	}
+	t.Run("what Seal compresses, Open takes", func(t *testing.T) {
+		them := w.theirs(t, jwe.Config{Waive: waivedZip(), Compress: true, MaxSize: 16 << 20})
+		payload := strings.Repeat("A", 8<<20)
+		m := open(t, us, seal(t, them, payload))
+		assert.Equal(t, payload, string(m.Payload))
+	})
+	t.Run("many at once", func(t *testing.T) {
+		them := w.theirs(t, jwe.Config{Waive: waivedZip(), Compress: true})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for range 5 {
+					payload := string(statementJSON(t, 500*(i+1)))
+					assert.Equal(t, payload, string(open(t, us, seal(t, them, payload)).Payload))
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
