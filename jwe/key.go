@@ -64,7 +64,7 @@ func NewPublicKey(kid string, public crypto.PublicKey, use keyset.Use) (*Key, er
 
 // GenerateKey returns a new private key for one use: an RSA key of 3072 bits for
 // RSA-OAEP, RSA-OAEP-256, RSA1_5, PS256, and RS256 (and their larger siblings), an
-// EC key for ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A256KW, ES256, ES384, and ES512, an
+// EC key for ECDH-ES (with key wrapping or without), ES256, ES384, and ES512, an
 // Ed25519 key for EdDSA. The key is bound to the algorithm.
 func GenerateKey(kid string, alg Algorithm) (*Key, error) {
 	var private crypto.PrivateKey

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -163,6 +164,9 @@ func (k *Key) takeRSAPublic(p *rsa.PublicKey) error {
 	if bits := p.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 		return fmt.Errorf("an RSA modulus of %d bits; allowed are %d to %d", bits, minRSABits, maxRSABits)
 	}
+	if madeByROCA(p.N) {
+		return errROCA
+	}
 	own := &rsa.PublicKey{N: new(big.Int).Set(p.N), E: p.E}
 	// The standard library checks a public key when it uses it.
 	if _, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, own, nil, nil); err != nil {
@@ -294,12 +298,12 @@ func (k *Key) thumbprint() (keyset.ID, error) {
 }
 
 // fingerprints are further names that partners give to a key: the SHA-256 of
-// its SubjectPublicKeyInfo, in hexadecimal and in base64url.
+// its SubjectPublicKeyInfo, in hexadecimal, in base64url, and in base64.
 func (k *Key) fingerprints() []string {
 	der, err := x509.MarshalPKIXPublicKey(k.public)
 	if err != nil {
 		return nil
 	}
 	sum := sha256.Sum256(der)
-	return []string{hex.EncodeToString(sum[:]), base64url.EncodeToString(sum[:])}
+	return []string{hex.EncodeToString(sum[:]), base64url.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString(sum[:])}
 }

@@ -91,8 +91,6 @@ func TestNewKeyRefuses(t *testing.T) {
 	assert.ErrorContains(t, err, "UTF-8")
 }
 
-type signer struct{ crypto.Signer }
-
 // A key is copied: what the caller does to the original later changes nothing.
 func TestKeysAreCopied(t *testing.T) {
 	ed := newEd(t)

@@ -18,6 +18,7 @@ const (
 	RSAOAEP      Algorithm = "RSA-OAEP"     // accepted, never produced unless set
 	ECDHES       Algorithm = "ECDH-ES"
 	ECDHESA128KW Algorithm = "ECDH-ES+A128KW"
+	ECDHESA192KW Algorithm = "ECDH-ES+A192KW"
 	ECDHESA256KW Algorithm = "ECDH-ES+A256KW"
 	RSA1_5       Algorithm = "RSA1_5"
 
@@ -57,7 +58,7 @@ const (
 // These are the allow-list: whatever is not in them is refused, but for RSA1_5
 // where it is waived.
 var (
-	keyAlgorithms       = []Algorithm{RSAOAEP256, RSAOAEP, ECDHES, ECDHESA128KW, ECDHESA256KW}
+	keyAlgorithms       = []Algorithm{RSAOAEP256, RSAOAEP, ECDHES, ECDHESA128KW, ECDHESA192KW, ECDHESA256KW}
 	contentAlgorithms   = []Algorithm{A128GCM, A192GCM, A256GCM, A128CBCHS256, A192CBCHS384, A256CBCHS512}
 	signatureAlgorithms = []Algorithm{PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, RS256, RS384, RS512}
 )
@@ -92,7 +93,7 @@ func (a Algorithm) fits(k kind) bool {
 	switch a {
 	case RSAOAEP256, RSAOAEP, RSA1_5, PS256, PS384, PS512, RS256, RS384, RS512:
 		return k == kindRSA
-	case ECDHES, ECDHESA128KW, ECDHESA256KW:
+	case ECDHES, ECDHESA128KW, ECDHESA192KW, ECDHESA256KW:
 		return k == kindP256 || k == kindP384 || k == kindP521 || k == kindX25519
 	case ES256:
 		return k == kindP256

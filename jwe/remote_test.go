@@ -281,16 +281,14 @@ func TestRemoteKeysAreAskedLast(t *testing.T) {
 	}
 	far := newKMS(rsaKeys[2]())
 	own = append(own, encryption(t, "rsa-far", far), local, w.ourSign)
-	us := w.ours(t, jwe.Config{Own: set(t, own...)})
 	calls := func() (n int64) {
 		for _, s := range append(services, far) {
 			n += s.calls.Swap(0)
 		}
 		return n
 	}
-	calls()
 	signKey := newEC(t, curve256)
-	us = w.ours(t, jwe.Config{Own: set(t, own...), Peer: set(t, public(signing(t, "sig", signKey))...)})
+	us := w.ours(t, jwe.Config{Own: set(t, own...), Peer: set(t, public(signing(t, "sig", signKey))...)})
 	signed := signES256(t, signKey, goodJWS, "{}")
 	calls()
 

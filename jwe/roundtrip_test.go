@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	keyAlgorithms     = []jwe.Algorithm{jwe.RSAOAEP256, jwe.RSAOAEP, jwe.ECDHES, jwe.ECDHESA128KW, jwe.ECDHESA256KW}
+	keyAlgorithms     = []jwe.Algorithm{jwe.RSAOAEP256, jwe.RSAOAEP, jwe.ECDHES, jwe.ECDHESA128KW, jwe.ECDHESA192KW, jwe.ECDHESA256KW}
 	contentAlgorithms = []jwe.Algorithm{jwe.A128GCM, jwe.A192GCM, jwe.A256GCM, jwe.A128CBCHS256, jwe.A192CBCHS384, jwe.A256CBCHS512}
 	signAlgorithms    = []jwe.Algorithm{jwe.PS256, jwe.PS384, jwe.PS512, jwe.ES256, jwe.ES384, jwe.ES512, jwe.EdDSA, jwe.RS256, jwe.RS384, jwe.RS512}
 )

@@ -31,6 +31,8 @@ func (a Algorithm) kekSize() int {
 	switch a {
 	case ECDHESA128KW:
 		return 16
+	case ECDHESA192KW:
+		return 24
 	case ECDHESA256KW:
 		return 32
 	}
