@@ -22,6 +22,10 @@ type Requirements struct {
 
 	// Linger is how long a key may stay Retiring before it is reported.
 	Linger time.Duration
+
+	// Subkey asks every OpenPGP certificate for a subkey to encrypt to, so
+	// that it can rotate on its own while the primary key identifies.
+	Subkey bool
 }
 
 // A Problem is a kind of [Finding]. Its text is stable and fit for a metric
@@ -38,6 +42,7 @@ const (
 	Lingering   Problem = "lingering"    // a retiring key has been there for longer than Linger
 	TooLong     Problem = "too_long"     // valid for longer than MaxLifetime, or without end
 	TooShort    Problem = "too_short"    // an RSA modulus below MinRSABits
+	NoSubkey    Problem = "no_subkey"    // an OpenPGP certificate without an encryption subkey
 )
 
 // A Finding is one remark of [Set.Check].
@@ -69,6 +74,8 @@ func (f Finding) String() string {
 		return fmt.Sprintf("too_long: key %s should have ended by %s", f.ID, when)
 	case TooShort:
 		return fmt.Sprintf("too_short: key %s has an RSA modulus below the agreed size", f.ID)
+	case NoSubkey:
+		return fmt.Sprintf("no_subkey: key %s is an OpenPGP certificate without an encryption subkey", f.ID)
 	default:
 		return fmt.Sprintf("%s: key %s at %s", f.Problem, f.ID, when)
 	}
@@ -131,6 +138,9 @@ func (s *Set) Check(at time.Time, r Requirements) []Finding {
 		}
 		if e.info.Bits != 0 && e.info.Bits < r.MinRSABits {
 			report(id, TooShort, at)
+		}
+		if r.Subkey && e.info.Format == OpenPGP && !e.info.Subkey {
+			report(id, NoSubkey, at)
 		}
 	}
 	return findings

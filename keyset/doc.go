@@ -57,6 +57,29 @@
 // stays in its Ring, is used for nothing, and keeps its ID occupied, whatever
 // is added, replaced, refreshed, or probed afterwards.
 //
+// # Files and fleets
+//
+// A [Manifest] is a set as it is stored, without its secrets. A program follows
+// one with [Ring.Reload], which asks for the same as the steps above; what it
+// refuses leaves the ring as it was, revocations apart, and passes with the next
+// version of the file. Any number of replicas may follow one manifest, one after
+// the other and after a pause, if every step waits for all of them where this
+// table says so:
+//
+//	step     all replicas first?            because otherwise
+//	add      -                              (a key that is not there yet opens nothing)
+//	probe    yes: all have added            the answer may reach one that cannot open it
+//	promote  yes: all have added, on both   messages are sealed with a key that some
+//	         sides                          replica does not know
+//	retire   no                             (the old key still opens everywhere)
+//	remove   yes: all have retired, and     some replica still seals with it; merge the
+//	         been idle on all               usage of all with [Ring.Merge] first
+//	revoke   no, as fast as possible        each replica that has not heard of it still
+//	                                        trusts the key
+//
+// In short: everybody opens with a key before anybody seals with it, and nobody
+// seals with it any more before anybody stops opening with it.
+//
 // # Concurrency
 //
 // Sets are immutable and Rings are synchronized: both are safe for concurrent

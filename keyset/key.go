@@ -26,12 +26,12 @@ type Key struct {
 	// Evidence is what [Ring.Acknowledge] recorded.
 	Evidence string
 
-	// Source says where the material comes from, for example
-	// "file:own-2027.asc" or "kms:alias/own-2027". This package does not
-	// interpret it.
+	// Source tells an [Opener] where the material comes from, for example
+	// "file:own-2027.asc" or "kms:alias/own-2027". It is the only part of a
+	// key that a [Manifest] stores in place of the secret.
 	Source string
 
-	// Note is for people. It is never interpreted.
+	// Note is for people. It is stored in the manifest and never interpreted.
 	Note string
 }
 

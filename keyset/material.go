@@ -85,6 +85,7 @@ type Info struct {
 	Use       Use
 	Algorithm string    // as the format names it, for example "RSA-3072"
 	Bits      int       // size of the smallest RSA modulus in the key; 0 without RSA
+	Subkey    bool      // an OpenPGP certificate with a subkey to encrypt to
 	NotBefore time.Time // zero if the material has no lower bound
 	NotAfter  time.Time // the earliest end among the parts in use; zero if there is none
 }

@@ -174,15 +174,20 @@ func (r *Ring) Acknowledge(id ID, by string) error {
 // neither does one that was Active before. It returns [ErrNotFound] if there is
 // no such key, and [ErrTransition] if it is Active or Revoked.
 func (r *Ring) Promote(id ID) error {
-	return r.transition(id, Active, func(cur *ringState, e *entry) error {
-		if e.State != Pending || !e.info.Seals() || e.Evidence != "" {
-			return nil
-		}
-		if e.info.Format == OpenPGP && cur.uses[id].hasProof() {
-			return nil
-		}
-		return fmt.Errorf("%w: key %s has not been acknowledged; probe it, or have the partner confirm it", ErrUnproven, id)
-	})
+	return r.transition(id, Active, func(cur *ringState, e *entry) error { return cur.proven(e, e.State, false) })
+}
+
+// proven is the rule of Promote for a key that becomes Active: e is the key with
+// its evidence, was its state before. Traffic is no proof if a part that seals
+// has been replaced.
+func (cur *ringState) proven(e *entry, was State, resealed bool) error {
+	if was != Pending || !e.info.Seals() || e.Evidence != "" {
+		return nil
+	}
+	if c, ok := cur.uses[e.info.ID]; ok && e.info.Format == OpenPGP && c.hasProof() && !resealed {
+		return nil
+	}
+	return fmt.Errorf("%w: key %s has not been acknowledged; probe it, or have the partner confirm it", ErrUnproven, e.info.ID)
 }
 
 // Retire makes an Active key Retiring. It returns [ErrLastActive] if the key
@@ -279,16 +284,17 @@ func (r *Ring) Remove(id ID, idle time.Duration) error {
 		if err != nil {
 			return nil, err
 		}
-		if err := cur.removable(e, idle); err != nil {
+		if err := cur.removable(s, e, idle); err != nil {
 			return nil, err
 		}
 		return cur.next(s), nil
 	})
 }
 
-func (cur *ringState) removable(e *entry, idle time.Duration) error {
+// removable is the rule of Remove for a key that rest does not have any more.
+func (cur *ringState) removable(rest *Set, e *entry, idle time.Duration) error {
 	now, id := clock(), e.info.ID
-	if e.info.Opens() && !cur.set.other(e, func(o *entry) bool { return o.opensAt(now) }) {
+	if e.info.Opens() && !rest.other(e, func(o *entry) bool { return o.opensAt(now) }) {
 		return fmt.Errorf("%w: key %s; add its successor first", ErrLastOpener, id)
 	}
 	if idle == 0 {
@@ -304,10 +310,14 @@ func (cur *ringState) removable(e *entry, idle time.Duration) error {
 	}
 	// Silence alone proves nothing: the successor must have done the work.
 	took := func(o *entry) bool {
-		last := cur.uses[o.info.ID].usage().LastOpened
-		return o.opens() && !last.IsZero() && !last.Before(u.LastOpened)
+		c, ok := cur.uses[o.info.ID]
+		if !ok || !o.opens() {
+			return false
+		}
+		last := c.usage().LastOpened
+		return !last.IsZero() && !last.Before(u.LastOpened)
 	}
-	if e.info.Opens() && !cur.set.other(e, took) {
+	if e.info.Opens() && !rest.other(e, took) {
 		return fmt.Errorf("%w: since key %s last did, no other key has opened a message", ErrUnproven, id)
 	}
 	return nil

@@ -100,6 +100,7 @@ func (c *certificate) info(table []*component) keyset.Info {
 			i.NotAfter = to
 		}
 		for _, k := range use.parts {
+			i.Subkey = i.Subkey || use.use == keyset.Encryption && !k.primary
 			if k.bits != 0 && (i.Bits == 0 || k.bits < i.Bits) {
 				i.Bits = k.bits
 			}
