@@ -41,8 +41,7 @@ type Config struct {
 	Accept []Algorithm
 
 	// Compress makes Seal compress the JWS ("zip":"DEF"). It needs the waiver
-	// [InsecureCompression]. What compression would not make smaller, or makes
-	// a thousand times smaller, which Open refuses, is sent as it is.
+	// [InsecureCompression].
 	Compress bool
 
 	// PayloadType is the "cty" of the JWS. If empty, there is none.

@@ -26,6 +26,27 @@ func Example_standardPayments() {
 	// opened {"amount":"12.50"}
 }
 
+// The older profile of the Standard Payments family: RSA1_5, AES-CBC with HMAC,
+// compression, and no JWS; mutual TLS authenticates. Each of the three is waived
+// by its name. The partner's messages open under either of our keys.
+func Example_standardPaymentsOlder() {
+	exchanged(func(own, peer keyset.Source) jwe.Config {
+		return jwe.Config{
+			Own: own, Peer: peer,
+			Seal:     jwe.Algorithms{Key: jwe.RSA1_5, Content: jwe.A128CBCHS256},
+			Compress: true,
+			Waive: []envelope.Waiver{
+				jwe.InsecureRSA1_5("older profile; the keys are for this partner alone"),
+				jwe.InsecureCompression("older profile"),
+				jwe.InsecureEncryptOnly("older profile; mutual TLS ends in this process"),
+			},
+		}
+	}, rsaPair)
+	// Output:
+	// JWE {"alg":"RSA1_5","enc":"A128CBC-HS256","kid":"enc","zip":"DEF"}
+	// opened {"amount":"12.50"}
+}
+
 // Visa Message Level Encryption: no JWS, "iat" of the JWE in milliseconds, the
 // kid is that of the certificate. The caller wraps the token as {"encData":"…"}.
 func Example_visa() {
@@ -90,7 +111,8 @@ func Example_juspay() {
 
 // 2C2P and PACO: PS256 in RSA-OAEP and A128CBC-HS256, "typ" JWT on both. The
 // claims in the payload are the caller's; with Self and Partner set, Open checks
-// "iss" and "aud" among them.
+// "iss" and "aud" among them, and with MaxAge "iat". "nbf" and "exp" are for the
+// caller to judge.
 func Example_paco() {
 	exchanged(func(own, peer keyset.Source) jwe.Config {
 		return jwe.Config{
@@ -103,6 +125,35 @@ func Example_paco() {
 	// Output:
 	// JWE {"alg":"RSA-OAEP","cty":"JWT","enc":"A128CBC-HS256","kid":"enc","typ":"JWT"}
 	// JWS PS256 map[typ:JWT]
+	// opened {"amount":"12.50"}
+}
+
+// Wise: a JWS in a JWE, as application/jose+json.
+func Example_wise() {
+	exchanged(func(own, peer keyset.Source) jwe.Config {
+		return jwe.Config{Own: own, Peer: peer, JSON: true}
+	}, rsaPair)
+	// Output:
+	// JWE {"alg":"RSA-OAEP-256","cty":"JOSE+JSON","enc":"A256GCM","kid":"enc"}
+	// JWS PS256 map[]
+	// opened {"amount":"12.50"}
+}
+
+// Samsung Wallet: a JWE with RSA1_5 and A128GCM. The JWS that goes around it is
+// the caller's, and so is what is in it.
+func Example_samsung() {
+	exchanged(func(own, peer keyset.Source) jwe.Config {
+		return jwe.Config{
+			Own: own, Peer: peer,
+			Seal: jwe.Algorithms{Key: jwe.RSA1_5, Content: jwe.A128GCM},
+			Waive: []envelope.Waiver{
+				jwe.InsecureRSA1_5("Samsung Wallet knows nothing else"),
+				jwe.InsecureEncryptOnly("Samsung Wallet: the JWS is around the JWE"),
+			},
+		}
+	}, rsaPair)
+	// Output:
+	// JWE {"alg":"RSA1_5","enc":"A128GCM","kid":"enc"}
 	// opened {"amount":"12.50"}
 }
 
@@ -134,7 +185,8 @@ func exchanged(config func(own, peer keyset.Source) jwe.Config, keys func() (sig
 	if err != nil {
 		log.Fatal(err)
 	}
-	sealed, err := from.Seal(context.Background(), []byte(`{"amount":"12.50"}`))
+	payload := `{"amount":"12.50"}`
+	sealed, err := from.Seal(context.Background(), []byte(payload))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -152,6 +204,9 @@ func exchanged(config func(own, peer keyset.Source) jwe.Config, keys func() (sig
 // headerOf returns the header of a JWE with its members sorted.
 func headerOf(sealed []byte) string {
 	part, _, _ := strings.Cut(string(sealed), ".")
+	if _, inJSON, ok := strings.Cut(string(sealed), `{"protected":"`); ok {
+		part, _, _ = strings.Cut(inJSON, `"`)
+	}
 	d := json.NewDecoder(base64.NewDecoder(base64.RawURLEncoding, strings.NewReader(part)))
 	d.UseNumber()
 	var members map[string]any

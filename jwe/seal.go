@@ -198,14 +198,13 @@ func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, si
 	if err != nil {
 		return nil, err
 	}
-	zipped := false
 	if e.c.Compress {
-		if out, ok := e.deflate(content); ok {
-			c.Waive(waiveCompression)
-			content, zipped = out, true
+		c.Waive(waiveCompression)
+		if content, err = e.deflate(content); err != nil {
+			return nil, err
 		}
 	}
-	protected, err := e.protected(c, all, enc, signed, zipped)
+	protected, err := e.protected(c, all, enc, signed)
 	if err != nil {
 		return nil, fmt.Errorf("header of the JWE: %w", err)
 	}
@@ -213,7 +212,7 @@ func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, si
 	rand.Read(iv)
 	aad := appendEncoded(nil, protected)
 	var dst []byte
-	if signed || zipped {
+	if signed || e.c.Compress {
 		dst = content[:0]
 	}
 	body, err := sealContent(enc, dst, all[0].content, iv, content, aad)
@@ -240,13 +239,13 @@ func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, si
 
 // protected returns the protected header of the JWE: all of it, if there is one
 // recipient.
-func (e *Envelope) protected(c *exchange.Call, all []addressee, enc Algorithm, signed, zipped bool) ([]byte, error) {
+func (e *Envelope) protected(c *exchange.Call, all []addressee, enc Algorithm, signed bool) ([]byte, error) {
 	h := newWriter()
 	if alg, common := commonAlgorithm(all); common {
 		h.text("alg", string(alg))
 	}
 	h.text("enc", string(enc))
-	if zipped {
+	if e.c.Compress {
 		h.text("zip", "DEF")
 	}
 	if signed && !hasParameter(e.header, "cty") {
