@@ -2,11 +2,13 @@ package pgp
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 
+	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
@@ -150,8 +152,8 @@ func (r *certReader) key(p rawPacket) error {
 	}
 	k, err := newPart(p, r.passphrase)
 	if err != nil {
-		if subkey && !errors.Is(err, errLocked) && !errors.Is(err, errPassphrase) {
-			r.on = nil // a subkey of a kind that we do not know is passed over
+		if subkey && passedOver(p, err) {
+			r.on = nil
 			return nil
 		}
 		return err
@@ -169,10 +171,28 @@ func (r *certReader) key(p rawPacket) error {
 	return nil
 }
 
-var errPassphrase = errors.New("the passphrase does not unlock the private half")
+// passedOver reports whether a certificate can do without a subkey that cannot
+// be read: one of a kind that we do not know, or a public one that makes no
+// sense, which anyone can add to a certificate. A private one was damaged (T25).
+func passedOver(p rawPacket, err error) bool {
+	_, unsupported := errors.AsType[pgperrors.UnsupportedError](err)
+	switch {
+	case errors.Is(err, errLocked) || errors.Is(err, errPassphrase):
+		return false
+	}
+	return unsupported || errors.Is(err, errKeyVersion) || p.tag == tagPublicSubkey
+}
+
+var (
+	errPassphrase = errors.New("the passphrase does not unlock the private half")
+	errKeyVersion = errors.New("key of an unknown version")
+)
 
 // newPart reads a key packet and unlocks it.
 func newPart(p rawPacket, passphrase []byte) (part, error) {
+	if n := rsaBits(p); n > maxRSABits {
+		return part{}, fmt.Errorf("RSA key of %d bits, at most %d are allowed", n, maxRSABits)
+	}
 	parsed, err := p.parse()
 	if err != nil {
 		return part{}, fmt.Errorf("key packet: %w", err)
@@ -199,7 +219,7 @@ func newPart(p rawPacket, passphrase []byte) (part, error) {
 		return part{}, errNoCertificate
 	}
 	if k.pub.Version != 4 && k.pub.Version != 6 {
-		return part{}, fmt.Errorf("key of version %d", k.pub.Version)
+		return part{}, fmt.Errorf("%w: %d", errKeyVersion, k.pub.Version)
 	}
 	var b bytes.Buffer
 	if err := k.pub.Serialize(&b); err != nil {
@@ -207,6 +227,20 @@ func newPart(p rawPacket, passphrase []byte) (part, error) {
 	}
 	k.raw, _, err = nextPacket(b.Bytes())
 	return k, err
+}
+
+// rsaBits is the size of the modulus of an RSA key, before anything is computed
+// with it: to parse a private one of 16384 bits takes seconds.
+func rsaBits(p rawPacket) int {
+	const algorithm = 5 // after the version and the time, RFC 9580, Section 5.5.2
+	modulus := algorithm + 1
+	if len(p.body) != 0 && p.body[0] == 6 {
+		modulus += 4
+	}
+	if len(p.body) < modulus+2 || p.body[algorithm] < 1 || p.body[algorithm] > 3 {
+		return 0
+	}
+	return int(binary.BigEndian.Uint16(p.body[modulus:]))
 }
 
 // write writes c, with the private halves if it has any and private is set.

@@ -53,6 +53,9 @@ func (c *certificate) evaluate(sha1 bool) []*component {
 	end, hard := revocation(c.primary.sigs, packet.SigTypeKeyRevocation, primary.VerifyRevocationSignature)
 	top := table[0]
 	top.end(end, hard)
+	if direct := c.direct(true); direct != nil {
+		top.endBy(direct)
+	}
 
 	for _, s := range c.subkeys {
 		binding := newest(s.sigs, sha1, func(sig *packet.Signature) bool {
@@ -63,6 +66,9 @@ func (c *certificate) evaluate(sha1 bool) []*component {
 			continue
 		}
 		k := newComponent(s, false, binding)
+		if x := binding.EmbeddedSignature; binding.FlagSign && x.SigLifetimeSecs != nil && *x.SigLifetimeSecs != 0 {
+			k.end(x.CreationTime.Add(time.Duration(*x.SigLifetimeSecs)*time.Second), false)
+		}
 		end, hard := revocation(s.sigs, packet.SigTypeSubkeyRevocation, func(sig *packet.Signature) error {
 			return primary.VerifySubkeyRevocationSignature(sig, s.pub)
 		})
@@ -82,12 +88,8 @@ func (c *certificate) evaluate(sha1 bool) []*component {
 // IDs that were revoked are asked last: a name that is no longer true says
 // nothing about the key, which is trusted by its fingerprint (T28).
 func (c *certificate) primarySelf(sha1 bool) *packet.Signature {
-	primary := c.primary.pub
-	direct := newest(c.primary.sigs, sha1, func(sig *packet.Signature) bool {
-		return sig.SigType == packet.SigTypeDirectSignature && c.mayBeSelf(sig) &&
-			primary.VerifyDirectKeySignature(sig) == nil
-	})
-	if primary.Version == 6 {
+	direct := c.direct(sha1)
+	if c.primary.pub.Version == 6 {
 		return direct
 	}
 	var current, former *packet.Signature
@@ -106,6 +108,16 @@ func (c *certificate) primarySelf(sha1 bool) *packet.Signature {
 		self = direct
 	}
 	return self
+}
+
+// direct returns the newest direct-key signature. Where it says when the key
+// ends, that counts beside what a User ID says, and under every hash that a
+// certificate may have: the earlier end is the end, as in GnuPG and RNP.
+func (c *certificate) direct(sha1 bool) *packet.Signature {
+	return newest(c.primary.sigs, sha1, func(sig *packet.Signature) bool {
+		return sig.SigType == packet.SigTypeDirectSignature && c.mayBeSelf(sig) &&
+			c.primary.pub.VerifyDirectKeySignature(sig) == nil
+	})
 }
 
 // userSelf returns the newest certification of a User ID by its own key, and
@@ -204,9 +216,7 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 		remote:  p.remote,
 		window:  exchange.Window{NotBefore: p.pub.CreationTime},
 	}
-	if s := self.KeyLifetimeSecs; s != nil && *s != 0 {
-		k.end(p.pub.CreationTime.Add(time.Duration(*s)*time.Second), false)
-	}
+	k.endBy(self)
 	if s := self.SigLifetimeSecs; s != nil && *s != 0 {
 		k.end(self.CreationTime.Add(time.Duration(*s)*time.Second), false)
 	}
@@ -236,6 +246,13 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 }
 
 func (k *component) private() bool { return k.priv != nil || k.remote != nil }
+
+// endBy brings the end of the key forward to where a self-signature has it.
+func (k *component) endBy(self *packet.Signature) {
+	if s := self.KeyLifetimeSecs; s != nil && *s != 0 {
+		k.end(k.pub.CreationTime.Add(time.Duration(*s)*time.Second), false)
+	}
+}
 
 // end brings the end of the key forward.
 func (k *component) end(at time.Time, revoked bool) {

@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -10,7 +11,8 @@ import (
 )
 
 // Inspect reports what a message says about itself to anyone, in whichever
-// encoding it is. It needs no key, and nothing it reports is authenticated.
+// encoding it is. It needs no key, and nothing it reports is authenticated. A
+// message to passwords only, which Open rejects, has no recipients.
 //
 // It returns an [*envelope.OpenError] if sealed is not an encrypted OpenPGP
 // message, or larger than Open accepts by default.
@@ -23,7 +25,7 @@ func Inspect(sealed []byte) (*envelope.Outline, error) {
 		return nil, envelope.Reject(envelope.Malformed, err)
 	}
 	o, err := parseOuter(binary)
-	if err != nil {
+	if err != nil && !errors.Is(err, errPassword) {
 		return nil, envelope.Reject(envelope.Malformed, err)
 	}
 	out := &envelope.Outline{

@@ -54,7 +54,7 @@ func parseOuter(in []byte) (*outer, error) {
 				return nil, err
 			}
 			if len(o.sessions) == 0 && passwords != 0 {
-				return nil, errPassword
+				return &o, errPassword
 			}
 			return &o, nil
 		}
