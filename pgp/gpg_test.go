@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -270,31 +269,70 @@ func TestSequoia(t *testing.T) {
 		require.NoError(t, err, "sq %v: %s", args, stderr.String())
 		return out
 	}
-	secret := filepath.Join(dir, "theirs.pgp")
-	sq("key", "generate", "--userid", "Partner", "--export", secret)
-	raw, err := os.ReadFile(secret)
-	require.NoError(t, err)
-	theirs, err := pgp.ReadKey(bytes.NewReader(raw))
-	require.NoError(t, err)
+	// Its own keys of both kinds that it makes, and one on P-256.
+	var secrets []string
+	var theirs, publics []*pgp.Key
+	for _, suite := range []string{"rsa3k", "cv25519", ""} {
+		path := filepath.Join(dir, "theirs"+suite+".pgp")
+		if suite != "" {
+			sq("key", "generate", "--userid", "Partner "+suite, "--cipher-suite", suite, "--export", path)
+		} else {
+			var b bytes.Buffer
+			require.NoError(t, libraryKey(t, "Partner P-256", nistConfig).WriteInsecurePrivateKey(&b))
+			path = write("theirs.pgp", b.Bytes())
+		}
+		raw, err := os.ReadFile(path)
+		require.NoError(t, err)
+		k, err := pgp.ReadKey(bytes.NewReader(raw))
+		require.NoError(t, err)
+		secrets, theirs, publics = append(secrets, path), append(theirs, k), append(publics, public(k))
+	}
 	in := write("body.json", body)
+	ours := []*pgp.Key{bankRSA(), bank()}
 	var certs []string
-	for i, k := range []*pgp.Key{bankRSA(), bank()} {
+	for i, k := range ours {
 		certs = append(certs, write(fmt.Sprint("ours", i, ".asc"), mustCertificate(t, k)))
 	}
-	e := newEnvelope(t, pgp.Config{Own: active(t, bankRSA(), bank()), Peer: active(t, public(theirs)), Encoding: pgp.Binary})
-
-	for _, compression := range []string{"none", "pad", "zip", "zlib", "bzip2"} {
-		out := filepath.Join(dir, "sealed."+compression)
-		sq("encrypt", "--compression", compression, "--signer-key", secret,
-			"--recipient-cert", certs[0], "--recipient-cert", certs[1], "-o", out, in)
-		sealed, err := os.ReadFile(out)
-		require.NoError(t, err)
-		m := open(t, e, sealed)
-		assert.Equal(t, body, m.Payload)
-		assert.True(t, m.SignedBy(theirs.Info().ID))
+	for _, signers := range [][]int{{0}, {1}, {2}, {0, 1}, {2, 1, 0}} {
+		for _, recipients := range [][]int{{0}, {1}, {0, 1}} {
+			e := newEnvelope(t, pgp.Config{Own: active(t, ours...), Peer: active(t, publics...)})
+			for _, compression := range []string{"none", "pad", "zip", "zlib", "bzip2"} {
+				if compression != "pad" && len(signers)+len(recipients) != 2 {
+					continue
+				}
+				out := filepath.Join(dir, "sealed")
+				args := []string{"--force", "encrypt", "--compression", compression, "-o", out}
+				for _, i := range signers {
+					args = append(args, "--signer-key", secrets[i])
+				}
+				for _, i := range recipients {
+					args = append(args, "--recipient-cert", certs[i])
+				}
+				sq(append(args, in)...)
+				sealed, err := os.ReadFile(out)
+				require.NoError(t, err)
+				m := open(t, e, sealed)
+				assert.Equal(t, body, m.Payload)
+				assert.Len(t, m.Signers, len(signers))
+				for _, i := range signers {
+					assert.True(t, m.SignedBy(theirs[i].Info().ID))
+				}
+				assert.Len(t, m.Addressed, len(recipients))
+			}
+		}
 	}
-	sealed := write("sealed", seal(t, e, body))
-	out := sq("decrypt", "-n", "2", "--signer-cert", certs[0], "--signer-cert", certs[1], "--recipient-key", secret, sealed)
-	assert.Equal(t, body, out)
-	assert.True(t, slices.Contains([]string{"Ed25519+X25519"}, theirs.Info().Algorithm), theirs.Info().Algorithm)
+	for _, signers := range [][]int{{0}, {1}, {0, 1}} {
+		for i := range theirs {
+			var us []*pgp.Key
+			args := []string{"decrypt", "-n", fmt.Sprint(len(signers)), "--recipient-key", secrets[i]}
+			for _, n := range signers {
+				us = append(us, ours[n])
+				args = append(args, "--signer-cert", certs[n])
+			}
+			for _, to := range [][]*pgp.Key{publics[i : i+1], publics} {
+				e := newEnvelope(t, pgp.Config{Own: active(t, us...), Peer: active(t, to...), Encoding: pgp.Binary})
+				assert.Equal(t, body, sq(append(args, write("message", seal(t, e, body)))...))
+			}
+		}
+	}
 }

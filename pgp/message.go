@@ -130,6 +130,9 @@ func parseInner(in []byte, max int64) (*inner, error) {
 		case p.padding():
 		case p.tag == tagOnePass && !literal:
 		case p.tag == tagSignature:
+			if len(p.body) > maxSmallBody {
+				return nil, errSmallPacket
+			}
 			if len(m.signatures) < exchange.MaxSignatures {
 				m.signatures = append(m.signatures, p)
 			}
