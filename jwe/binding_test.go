@@ -216,3 +216,40 @@ func TestContentTypes(t *testing.T) {
 		open(t, us, []byte(encryptTo(t, &rsaKeys[1]().PublicKey, `{"alg":"RSA-OAEP-256","enc":"A256GCM"`+cty+`}`, signES256(t, signKey, goodJWS, "{}"))))
 	}
 }
+
+// A date is found wherever it stands in a payload, in words of any length.
+func TestDateAnywhere(t *testing.T) {
+	w := newWorld(t)
+	us, them := w.ours(t, jwe.Config{}), w.theirs(t, jwe.Config{})
+	for n := range 40 {
+		for _, name := range []string{`"iat"`, `"i\u0061t"`} {
+			for _, payload := range []string{
+				`{"` + strings.Repeat("x", n) + `":1,` + name + `:5}`,
+				`{` + name + `:5,"` + strings.Repeat("x", n) + `":1}`,
+			} {
+				assert.Equal(t, int64(5), open(t, us, seal(t, them, payload)).Signers[0].Time.Unix(), payload)
+			}
+		}
+		payload := `{"` + strings.Repeat("x", n) + `":"iat","ia":5,"iat ":5,"Iat":5,"a":{"iat":5}}`
+		assert.True(t, open(t, us, seal(t, them, payload)).Signers[0].Time.IsZero(), payload)
+	}
+}
+
+// Large messages, whose base64 is done in two halves, are no different.
+func TestLargeMessages(t *testing.T) {
+	w := newWorld(t)
+	us, them := w.ours(t, jwe.Config{}), w.theirs(t, jwe.Config{})
+	for _, n := range []int{96 << 10, 96<<10 + 1, 128<<10 - 1, 128 << 10, 128<<10 + 1, 128<<10 + 2, 400003} {
+		payload := string(random(n))
+		sealed := seal(t, them, payload)
+		assert.Equal(t, payload, string(open(t, us, sealed).Payload))
+		assert.NotContains(t, string(sealed), "=")
+		for _, at := range []int{len(sealed) / 3, len(sealed) / 2, len(sealed) * 2 / 3} {
+			for _, c := range "\n\r=." {
+				broken := append([]byte(nil), sealed...)
+				broken[at] = byte(c)
+				rejects(t, us, broken, envelope.Malformed)
+			}
+		}
+	}
+}

@@ -2,7 +2,9 @@ package jwe
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -37,12 +39,27 @@ func claims(payload []byte) map[string]any {
 }
 
 // mayClaim saves most payloads from being parsed: a member can only be there
-// if its name is, or letters of it are escaped.
+// if its name is, or letters of it are escaped. A payload may be large, so that
+// eight octets are looked at together for a quotation mark before "i" or "a".
 func mayClaim(object []byte) bool {
-	for _, s := range []string{`"iss"`, `"aud"`, `"iat"`, `\u00`} {
-		if bytes.Contains(object, []byte(s)) {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	zero := func(v uint64) uint64 { return (v - ones) & ^v & tops } // where an octet is zero
+	i := 0
+	for ; len(object)-i >= 16; i += 8 {
+		quotes := binary.LittleEndian.Uint64(object[i:]) ^ ones*'"'
+		letters := (binary.LittleEndian.Uint64(object[i+1:]) | ones*('a'^'i')) ^ ones*'i'
+		for at := zero(quotes) & zero(letters); at != 0; at &= at - 1 {
+			name := object[i+bits.TrailingZeros64(at)/8:]
+			switch string(name[:5]) {
+			case `"iss"`, `"aud"`, `"iat"`:
+				return true
+			}
+		}
+	}
+	for _, name := range []string{`"iss"`, `"aud"`, `"iat"`} {
+		if bytes.Contains(object[i:], []byte(name)) {
 			return true
 		}
 	}
-	return false
+	return bytes.Contains(object, []byte(`\u00`))
 }

@@ -2,9 +2,12 @@ package jwe
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 )
 
 var (
@@ -12,12 +15,21 @@ var (
 	base64url    = base64.RawURLEncoding.Strict()
 )
 
-// split returns the n parts of a compact serialization.
+// split returns the parts of a compact serialization: those before the large one,
+// the large one, and the last. The ends are searched and not the middle, so that
+// what is large is read once, when it is decoded: a dot in it is not base64url.
 func split(token []byte, n int) ([][]byte, error) {
-	if got := bytes.Count(token, []byte{'.'}) + 1; got != n {
-		return nil, fmt.Errorf("%d parts instead of %d", got, n)
+	parts := make([][]byte, 0, n)
+	last := bytes.LastIndexByte(token, '.')
+	rest := token[:max(last, 0)]
+	for len(parts) < n-2 {
+		part, after, found := bytes.Cut(rest, dot)
+		if !found {
+			return nil, fmt.Errorf("fewer than %d parts", n)
+		}
+		parts, rest = append(parts, part), after
 	}
-	return bytes.Split(token, []byte{'.'}), nil
+	return append(parts, rest, token[last+1:]), nil
 }
 
 // decodeTo writes what part spells to dst, which has exactly decodedLen octets.
@@ -25,10 +37,32 @@ func split(token []byte, n int) ([][]byte, error) {
 // the strict decoder of the standard library refuses padding and unused bits,
 // but skips line ends.
 func decodeTo(dst, part []byte) error {
-	if bytes.IndexByte(part, '\n') >= 0 || bytes.IndexByte(part, '\r') >= 0 {
-		return errNotBase64
+	if len(part) <= large {
+		return decodeRun(dst, part)
 	}
-	if n, err := base64url.Decode(dst, part); err != nil || n != len(dst) {
+	var first error
+	var wg sync.WaitGroup
+	half := len(part) / 8 * 4
+	wg.Go(func() { first = decodeRun(dst[:half/4*3], part[:half]) })
+	err := decodeRun(dst[half/4*3:], part[half:])
+	wg.Wait()
+	return cmp.Or(first, err)
+}
+
+func decodeRun(dst, part []byte) error {
+	const piece = 16 << 10 // so that it is read from the cache the second time
+	for len(part) > 0 {
+		in := part[:min(piece, len(part))]
+		if bytes.IndexByte(in, '\n') >= 0 || bytes.IndexByte(in, '\r') >= 0 {
+			return errNotBase64
+		}
+		n, err := base64url.Decode(dst, in)
+		if err != nil || n != decodedLen(in) {
+			return errNotBase64
+		}
+		dst, part = dst[n:], part[len(in):]
+	}
+	if len(dst) != 0 {
 		return errNotBase64
 	}
 	return nil
@@ -44,13 +78,30 @@ func decode(part []byte) ([]byte, error) {
 // decodeText decodes a base64url member of a header or a JWK.
 func decodeText(s string) ([]byte, error) { return decode([]byte(s)) }
 
+// large is where it pays to encode or decode in two halves at once: base64 is the
+// most expensive part of a large message.
+const large = 128 << 10
+
 // appendEncoded appends octets in base64url. It is append(dst, …) for a dst
 // with the capacity, without a copy.
-func appendEncoded(dst, octets []byte) []byte { return base64url.AppendEncode(dst, octets) }
+func appendEncoded(dst, octets []byte) []byte {
+	if len(octets) <= large {
+		return base64url.AppendEncode(dst, octets)
+	}
+	n := base64url.EncodedLen(len(octets))
+	dst = slices.Grow(dst, n)
+	out := dst[len(dst) : len(dst)+n]
+	var wg sync.WaitGroup
+	half := len(octets) / 6 * 3
+	wg.Go(func() { base64url.Encode(out, octets[:half]) })
+	base64url.Encode(out[half/3*4:], octets[half:])
+	wg.Wait()
+	return dst[:len(dst)+n]
+}
 
 // looksSigned reports whether content is meant to be a JWS: in compact
 // serialization that is three parts, of which the first begins as a JSON object
 // does in base64url.
 func looksSigned(content []byte) bool {
-	return looksSignedJSON(content) || bytes.HasPrefix(content, []byte("ey")) && bytes.Count(content, []byte{'.'}) == 2
+	return looksSignedJSON(content) || bytes.HasPrefix(content, []byte("ey")) && bytes.Count(content, dot) == 2
 }

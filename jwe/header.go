@@ -1,11 +1,11 @@
 package jwe
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -165,7 +165,7 @@ func parseObject(text []byte, known []string) (map[string]any, error) {
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return nil, errNotObject
 	}
-	v, err := parseValue(json.NewDecoder(bytes.NewReader(text)), 0)
+	v, err := parseValue(trimSpace(text), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -183,50 +183,64 @@ func parseObject(text []byte, known []string) (map[string]any, error) {
 	return object, nil
 }
 
-func parseValue(d *json.Decoder, depth int) (any, error) {
-	t, err := d.Token()
+// parseValue decodes a value that is known to be valid JSON.
+func parseValue(text []byte, depth int) (any, error) {
+	switch text[0] {
+	case '{', '[':
+		if depth++; depth > maxNested {
+			return nil, errNested
+		}
+		if text[0] == '[' {
+			return parseArray(text, depth)
+		}
+		return parseMap(text, depth)
+	case '"':
+		return unquote(text), nil
+	case 't', 'f':
+		return text[0] == 't', nil
+	case 'n':
+		return nil, nil
+	}
+	number, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
-		return nil, errNotObject // a number that does not fit, for one
+		return nil, errNotObject // one that does not fit
 	}
-	delim, ok := t.(json.Delim)
-	if !ok {
-		return t, nil
-	}
-	if depth++; depth > maxNested {
-		return nil, errNested
-	}
-	if delim == '[' {
-		list := []any{}
-		for d.More() {
-			v, err := parseValue(d, depth)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		_, err := d.Token()
-		return list, err
-	}
-	object := map[string]any{}
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, errNotObject
-		}
-		name, _ := t.(string)
+	return number, nil
+}
+
+func parseArray(text []byte, depth int) (list []any, err error) {
+	list = []any{}
+	elements(text, func(value []byte) bool {
+		var v any
+		v, err = parseValue(value, depth)
+		list = append(list, v)
+		return err == nil
+	})
+	return list, err
+}
+
+func parseMap(text []byte, depth int) (object map[string]any, err error) {
+	object = map[string]any{}
+	seen := map[string]bool{} // names, without their letter case
+	members(text, func(name string, value []byte) bool {
 		folded := fold(name)
 		if seen[folded] {
-			return nil, errTwice
+			err = errTwice
+			return false
 		}
 		seen[folded] = true
-		if object[name], err = parseValue(d, depth); err != nil {
-			return nil, err
-		}
-	}
-	_, err = d.Token()
+		object[name], err = parseValue(value, depth)
+		return err == nil
+	})
 	return object, err
 }
 
 // fold makes names equal that differ only in their letter case.
-func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+func fold(name string) string {
+	for i := range len(name) {
+		if c := name[i]; c >= 0x80 || c >= 'A' && c <= 'Z' {
+			return strings.ToLower(strings.ToUpper(name))
+		}
+	}
+	return name
+}

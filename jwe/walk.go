@@ -1,6 +1,9 @@
 package jwe
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // members calls visit for each member of a valid JSON object, in order, until
 // it returns false.
@@ -8,8 +11,7 @@ func members(object []byte, visit func(name string, value []byte) bool) {
 	i := space(object, 1)
 	for object[i] == '"' {
 		end := pastString(object, i)
-		var name string
-		_ = json.Unmarshal(object[i:end], &name) // it is valid
+		name := unquote(object[i:end])
 		i = space(object, end)
 		i = space(object, i+1) // past the colon
 		end = pastValue(object, i)
@@ -79,4 +81,14 @@ func pastValue(b []byte, i int) int {
 		}
 		i++
 	}
+}
+
+// unquote returns the string that a valid JSON string spells.
+func unquote(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var s string
+	_ = json.Unmarshal(quoted, &s) // it is valid
+	return s
 }
