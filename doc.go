@@ -5,11 +5,12 @@
 // sockets, starts no goroutines that outlive a call, and reads no environment
 // variables: bytes in, bytes out.
 //
-//	keyset    which keys are trusted, and how they rotate
-//	envelope  the interface every format implements, results and errors
-//	pgp       OpenPGP, RFC 9580
-//	jwe       nested JWS in JWE, RFC 7515 and RFC 7516
-//	examples  complete programs, run by go test
+//	keyset        which keys are trusted, and how they rotate
+//	envelope      the interface every format implements, results and errors
+//	pgp           OpenPGP, RFC 9580
+//	jwe           nested JWS in JWE, RFC 7515 and RFC 7516
+//	envelopetest  a fake for your tests, and a test suite for implementations
+//	examples      complete programs, run by go test
 //
 // Imports point one way: pgp and jwe use envelope, envelope uses keyset, and
 // keyset uses only the standard library.
