@@ -88,10 +88,11 @@ func peerKeys(t testing.TB, half string) *keyset.Set {
 // A case of josecases.tsv, which is also what a manifest.tsv begins its lines
 // with.
 type joseCase struct {
-	name, form     string
-	sign, key, enc string
-	zip            string
-	made           bool
+	name, form      string
+	sign, key, enc  string
+	signKey, encKey string
+	zip             string
+	made            bool
 }
 
 func joseCases(t testing.TB, path string) []joseCase {
@@ -99,7 +100,7 @@ func joseCases(t testing.TB, path string) []joseCase {
 	for line := range strings.Lines(string(readFile(t, path))) {
 		f := strings.Split(strings.TrimSpace(line), "\t")
 		require.GreaterOrEqual(t, len(f), 8, line)
-		out = append(out, joseCase{f[0], f[1], f[2], f[4], f[6], f[7], len(f) < 9 || f[8] == "0"})
+		out = append(out, joseCase{f[0], f[1], f[2], f[4], f[6], f[3], f[5], f[7], len(f) < 9 || f[8] == "0"})
 	}
 	return out
 }

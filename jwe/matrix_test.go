@@ -1,0 +1,330 @@
+package jwe_test
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+var (
+	//go:embed testdata/matrix.mjs
+	matrixPanva string
+	//go:embed testdata/matrix.cjs
+	matrixNodeJose string
+	//go:embed testdata/matrix.py
+	matrixPython string
+)
+
+// A party is a key in a job for a peer.
+type party struct {
+	Alg string          `json:"alg"`
+	JWK json.RawMessage `json:"jwk"`
+}
+
+// A matrixJob asks a peer to open a token, or to seal a payload, in one case of
+// josecases.tsv.
+type matrixJob struct {
+	Form       string  `json:"form"`
+	Enc        string  `json:"enc"`
+	Zip        bool    `json:"zip"`
+	Signers    []party `json:"signers"`
+	Recipients []party `json:"recipients"`
+	Token      string  `json:"token,omitempty"`
+	Payload    string  `json:"payload,omitempty"`
+}
+
+type matrixResult struct{ Out, Err string }
+
+// A peer does jobs. opens and seals say what it does not support, and why.
+type peer struct {
+	name         string
+	run          func(t *testing.T, jobs []matrixJob) []matrixResult
+	opens, seals func(c joseCase) string
+}
+
+func has(list string, names ...string) bool {
+	return slices.ContainsFunc(strings.Split(list, ","), func(s string) bool { return slices.Contains(names, s) })
+}
+
+func supportsAll(joseCase) string { return "" }
+
+func matrixPeers(t *testing.T) []peer {
+	panva := func(c joseCase) string {
+		if has(c.key, "RSA1_5") {
+			return "has no RSA1_5"
+		}
+		return ""
+	}
+	nodeJose := func(c joseCase) string {
+		switch {
+		case has(c.sign, "EdDSA"), strings.Contains(c.name, "x25519"):
+			return "has no Ed25519 and no X25519"
+		case c.key == "ECDH-ES" && c.enc == "A256CBC-HS512":
+			return "derives another key"
+		}
+		return ""
+	}
+	latchset := func(c joseCase) string {
+		switch {
+		case has(c.key, "RSA-OAEP", "RSA-OAEP-256"):
+			return "this build has no RSA-OAEP"
+		case has(c.sign, "EdDSA"), strings.Contains(c.name, "x25519"):
+			return "has no Ed25519 and no X25519"
+		}
+		return ""
+	}
+	return []peer{
+		{"panva-jose", script("node", "matrix.mjs", matrixPanva, "jose"), panva, panva},
+		{"node-jose", script("node", "matrix.cjs", matrixNodeJose, "node-jose"), nodeJose, nodeJose},
+		{"jwcrypto", script("python3", "matrix.py", matrixPython, ""), supportsAll, supportsAll},
+		{"latchset", runLatchset, latchset, func(c joseCase) string {
+			if c.zip != "-" {
+				return "compresses what nobody can read, itself included"
+			}
+			return latchset(c)
+		}},
+	}
+}
+
+// script runs jobs in one process of a language. module is what has to be in the
+// folder that SEALWAX_NODE_MODULES names.
+func script(program, name, text, module string) func(*testing.T, []matrixJob) []matrixResult {
+	return func(t *testing.T, jobs []matrixJob) []matrixResult {
+		path := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		args := []string{path}
+		if program == "python3" {
+			program = pythonWith(t, "jwcrypto")
+		} else {
+			if _, err := exec.LookPath(program); err != nil {
+				missing(t, program)
+			}
+			dir := os.Getenv("SEALWAX_NODE_MODULES")
+			if _, err := os.Stat(filepath.Join(dir, "node_modules", module)); dir == "" || err != nil {
+				missing(t, "node_modules/"+module+" in the folder that SEALWAX_NODE_MODULES names")
+			}
+			// Node refuses to open RSA1_5 by itself; where it does not know the
+			// flag any more, it does not refuse either.
+			if revert := "--security-revert=CVE-2023-46809"; exec.Command(program, revert, "-e", "0").Run() == nil {
+				args = []string{revert, path}
+			}
+		}
+		in, err := json.Marshal(jobs)
+		require.NoError(t, err)
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		cmd.Stdin = bytes.NewReader(in)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		require.NoError(t, err, stderr.String())
+		_, found, ok := bytes.Cut(out, []byte("[{")) // what stands before is a warning about the flag
+		require.True(t, ok, string(out))
+		var results []matrixResult
+		require.NoError(t, json.Unmarshal(append([]byte("[{"), found...), &results))
+		return results
+	}
+}
+
+func pythonWith(t *testing.T, module string) string {
+	for _, name := range []string{"/usr/bin/python3", "python3"} { // Debian's, which has Debian's packages
+		if python, err := exec.LookPath(name); err == nil && exec.Command(python, "-c", "import "+module).Run() == nil {
+			return python
+		}
+	}
+	missing(t, "python3 with "+module)
+	return ""
+}
+
+// runLatchset runs latchset's program, once for each layer of each message.
+func runLatchset(t *testing.T, jobs []matrixJob) []matrixResult {
+	if _, err := exec.LookPath("jose"); err != nil {
+		missing(t, "latchset's jose")
+	}
+	var results []matrixResult
+	for _, j := range jobs {
+		out, err := latchset(t, j)
+		r := matrixResult{Out: out}
+		if err != nil {
+			r.Err = err.Error()
+		}
+		results = append(results, r)
+	}
+	return results
+}
+
+func latchset(t *testing.T, j matrixJob) (string, error) {
+	dir := t.TempDir()
+	file := func(name string, text []byte) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+		return path
+	}
+	run := func(args ...string) ([]byte, error) {
+		cmd := exec.CommandContext(t.Context(), "jose", args...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			err = errors.New(strings.Join(args[:2], " ") + ": " + stderr.String())
+		}
+		return out, err
+	}
+	keyFiles := func(kind string, list []party) (out []string) {
+		for i, p := range list {
+			out = append(out, "-k", file(fmt.Sprint(kind, i), p.JWK))
+		}
+		return out
+	}
+	if j.Token != "" {
+		var content, payload []byte
+		var err error
+		for _, r := range j.Recipients {
+			if content, err = run("jwe", "dec", "-i", file("token", []byte(j.Token)), "-k", file("dec", r.JWK)); err != nil {
+				return "", err
+			}
+		}
+		for _, s := range j.Signers {
+			if payload, err = run("jws", "ver", "-i", file("content", content), "-O", "-", "-k", file("ver", s.JWK)); err != nil {
+				return "", err
+			}
+		}
+		return base64.StdEncoding.EncodeToString(payload), nil
+	}
+	compact := func(args []string) []string {
+		if j.Form == "compact" {
+			return append(args, "-c")
+		}
+		return args
+	}
+	payload, err := base64.StdEncoding.DecodeString(j.Payload)
+	require.NoError(t, err)
+	sign := []string{"jws", "sig", "-I", file("payload", payload)}
+	for _, s := range j.Signers {
+		sign = append(sign, "-s", `{"protected":{"alg":"`+s.Alg+`"}}`)
+	}
+	content, err := run(compact(append(sign, keyFiles("sig", j.Signers)...))...)
+	if err != nil {
+		return "", err
+	}
+	encrypt := []string{"jwe", "enc", "-I", file("content", bytes.TrimSpace(content)), "-i", `{"protected":{"alg":"` + j.Recipients[0].Alg + `","enc":"` + j.Enc + `"}}`}
+	token, err := run(compact(append(encrypt, keyFiles("enc", j.Recipients)...))...)
+	return string(bytes.TrimSpace(token)), err
+}
+
+// TestMatrix exchanges every case of josecases.tsv with every peer, in both
+// directions, and prints the matrix.
+func TestMatrix(t *testing.T) {
+	cases := joseCases(t, vectors(t, "selfmade", "jose", "josecases.tsv"))
+	body := readFile(t, vectors(t, "selfmade", "body.json"))
+	var lines []string
+	for _, p := range matrixPeers(t) {
+		t.Run(p.name, func(t *testing.T) {
+			lines = append(lines, matrixOf(t, p, cases, body))
+		})
+	}
+	t.Logf("messages exchanged and not supported, of %d cases:\n%s", len(cases), strings.Join(lines, "\n"))
+}
+
+func matrixOf(t *testing.T, p peer, cases []joseCase, body []byte) string {
+	half := func(name, half string) json.RawMessage {
+		return json.RawMessage(readFile(t, vectors(t, "selfmade", "keys", "jose", name+"."+half+".jwk")))
+	}
+	parties := func(algs, names, which string) (out []party) {
+		list := strings.Split(names, ",")
+		for i, alg := range strings.Split(algs, ",") {
+			out = append(out, party{alg, half(list[i], which)})
+		}
+		return out
+	}
+	waive := []envelope.Waiver{jwe.InsecureRSA1_5("test"), jwe.InsecureCompression("test")}
+	us := newEnvelope(t, jwe.Config{Own: peerKeys(t, "sec"), Peer: peerKeys(t, "pub"), Waive: waive})
+	var jobs []matrixJob
+	var about []string
+	skipped := map[string]int{}
+	var unsupported []string
+	for _, c := range cases {
+		j := matrixJob{Form: c.form, Enc: c.enc, Zip: c.zip != "-"}
+		if why := p.seals(c); why != "" {
+			skipped["sealed by it"]++
+			unsupported = append(unsupported, c.name+": "+why)
+		} else {
+			toSeal := j
+			toSeal.Payload = base64.StdEncoding.EncodeToString(body)
+			toSeal.Signers, toSeal.Recipients = parties(c.sign, c.signKey, "sec"), parties(c.key, c.encKey, "pub")
+			jobs, about = append(jobs, toSeal), append(about, c.name)
+		}
+		if why := p.opens(c); why != "" {
+			skipped["opened by it"]++
+			continue
+		}
+		if j.Form == "flattened" {
+			j.Form = "general" // which is what Seal makes
+		}
+		j.Token = string(seal(t, caseEnvelope(t, c, waive), string(body)))
+		j.Signers, j.Recipients = parties(c.sign, c.signKey, "pub"), parties(c.key, c.encKey, "sec")
+		jobs, about = append(jobs, j), append(about, c.name)
+	}
+	results := p.run(t, jobs)
+	require.Len(t, results, len(jobs))
+	done := map[string]int{}
+	for i, r := range results {
+		if !assert.Empty(t, r.Err, about[i]) {
+			continue
+		}
+		if jobs[i].Token != "" {
+			if assert.Equal(t, base64.StdEncoding.EncodeToString(body), r.Out, "%s opens ours: %s", p.name, about[i]) {
+				done["opened by it"]++
+			}
+			continue
+		}
+		m := open(t, us, []byte(r.Out))
+		if assert.Equal(t, body, m.Payload, about[i]) && assert.Len(t, m.Signers, len(jobs[i].Signers), about[i]) {
+			done["sealed by it"]++
+		}
+	}
+	for _, s := range unsupported {
+		t.Log(s)
+	}
+	return fmt.Sprintf("%-12s opened by it %2d (%2d not)  opened by us %2d (%2d not)", p.name,
+		done["opened by it"], skipped["opened by it"], done["sealed by it"], skipped["sealed by it"])
+}
+
+// caseEnvelope seals as a case says.
+func caseEnvelope(t *testing.T, c joseCase, waive []envelope.Waiver) *jwe.Envelope {
+	keys := func(names, half string) *keyset.Set {
+		var list []*jwe.Key
+		for name := range strings.SplitSeq(names, ",") {
+			k, err := jwe.ReadKey(bytes.NewReader(readFile(t, vectors(t, "selfmade", "keys", "jose", name+"."+half+".jwk"))), 0)
+			require.NoError(t, err)
+			list = append(list, k)
+		}
+		return set(t, list...)
+	}
+	one := func(algs string) jwe.Algorithm {
+		list := slices.Compact(strings.Split(algs, ","))
+		if len(list) > 1 {
+			return "" // which are those that follow from the keys
+		}
+		return jwe.Algorithm(list[0])
+	}
+	return newEnvelope(t, jwe.Config{
+		Own: keys(c.signKey, "sec"), Peer: keys(c.encKey, "pub"), JSON: c.form != "compact", Compress: c.zip != "-", Waive: waive,
+		Seal: jwe.Algorithms{Key: one(c.key), Content: jwe.Algorithm(c.enc), Signature: one(c.sign)},
+	})
+}
