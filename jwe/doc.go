@@ -1,29 +1,39 @@
 // Package jwe implements [envelope.Envelope] with JOSE: the payload is signed
-// as a JWS ([RFC 7515]) and the JWS is encrypted as a JWE ([RFC 7516]), both in
-// compact serialization.
+// as a JWS ([RFC 7515]) and the JWS is encrypted as a JWE ([RFC 7516]).
 //
-// A compact message has room for one signature and one recipient: Seal uses
-// the most preferred key on either side. Open tries every trusted key, the one
-// that the message names first. A "kid" is only a hint: messages without one,
-// with an unknown one, or with one that several keys share open all the same.
+// By default messages are in compact serialization, which has room for one
+// signature and one recipient: Seal uses the most preferred key on either side.
+// Set [Config.JSON] to sign with and encrypt to all active keys. Open accepts
+// both serializations and tries every trusted key, the one that the message names
+// first. A "kid" is only a hint: messages without one, with an unknown one, or with
+// one that several keys share open all the same.
 //
 // # Keys
 //
 // A [Key] is used only for its use, only for its algorithm if it is bound to
 // one, and only if its size is allowed: RSA from 2048 to 4096 bits, P-256,
 // P-384, P-521, Ed25519 to sign, X25519 to encrypt. Its ID in a
-// [keyset.Set] is the thumbprint of [RFC 7638]; its name is the "kid".
+// [keyset.Set] is the thumbprint of [RFC 7638]; its name is the "kid". Private
+// keys may be elsewhere: see [NewKey].
 //
 // # What is refused
 //
-// Refused are RSA1_5, "none", symmetric and password-based algorithms,
+// Refused by default are RSA1_5, "none", symmetric and password-based algorithms,
 // compression, header parameters that carry keys or URLs ("jwk", "jku", "x5c",
-// "x5u"), and critical extensions ("crit", "b64"). Headers are JSON objects of
-// at most 8 KiB, without duplicate members. A token has one spelling: base64url
-// without padding, line ends, or unused bits.
+// "x5u"), and critical extensions ("crit", "b64"). Functions named Insecure make
+// the waivers for what partners insist on. Headers are JSON objects of at most 8
+// KiB, without duplicate members. A token in compact serialization has one
+// spelling: base64url without padding, line ends, or unused bits.
 //
-// Work is bounded: at most 64 private-key operations and 64 verifications for
-// one message, keys named by it first.
+// In JSON serialization nothing is decided by what is not protected, but for how
+// the key of a recipient is unwrapped, which stands in the header of the recipient
+// if there are several: "alg", "epk", "apu", "apv". Signatures are judged one by
+// one, and one that counts is enough.
+//
+// Work is bounded: at most 32 recipients and 32 signatures, 64 private-key
+// operations, and 64 verifications for one message, keys named by it first; a
+// remote key is asked when it is named, or else after all local ones, at most
+// four times.
 //
 // [RFC 7515]: https://www.rfc-editor.org/rfc/rfc7515.html
 // [RFC 7516]: https://www.rfc-editor.org/rfc/rfc7516.html
