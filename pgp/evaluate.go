@@ -31,6 +31,7 @@ type component struct {
 	weak          string          // why it is refused whatever its flags; empty if it is not
 	bits          int             // of an RSA modulus; otherwise zero
 	name          string          // "RSA-3072"
+	material      string          // the algorithm and the numbers of the key, without its date
 
 	seipd2, gcm bool // what the owner says that it reads
 }
@@ -221,6 +222,7 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 		k.end(self.CreationTime.Add(time.Duration(*s)*time.Second), false)
 	}
 	k.name, k.bits, k.weak = describe(p.pub)
+	k.material = material(p.raw.body)
 	if self.FlagsValid {
 		k.sign = self.FlagSign
 		k.encrypt = self.FlagEncryptCommunications || self.FlagEncryptStorage
@@ -263,6 +265,16 @@ func (k *component) end(at time.Time, revoked bool) {
 		k.revoked = true
 		k.window.NotAfter = k.window.NotBefore
 	}
+}
+
+// material returns what two keys have in common that differ only in their dates,
+// and so in their fingerprints (RFC 9580, Section 5.5.2).
+func material(body []byte) string {
+	const version, date, algorithm, size = 1, 4, 1, 4
+	if body[0] == 6 && len(body) > version+date+algorithm+size {
+		return string(body[version+date:version+date+algorithm]) + string(body[version+date+algorithm+size:])
+	}
+	return string(body[version+date:])
 }
 
 // validAt reports whether the key may seal at the given time.

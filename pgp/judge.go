@@ -57,22 +57,24 @@ func (e *Envelope) judge(c *exchange.Call, v *exchange.Verdicts, p rawPacket, d 
 		v.Stranger(name)
 		return nil
 	}
+	// Several keys can have one key ID, by accident or by design: the
+	// signature is by the one under which it counts, if there is one.
 	var reason envelope.Reason
 	var cause error
 	var use envelope.KeyUse
 	for _, s := range found {
-		use = signatureUse(s.key, s.part, s.own, sig)
-		reason, cause, err = e.judgeBy(c, s, sig, d)
+		u := signatureUse(s.key, s.part, s.own, sig)
+		r, why, err := e.judgeBy(c, s, sig, d)
 		if err != nil {
 			return err
 		}
-		if reason == "" {
-			use.Digest = d.digest(use.ID, sig)
-			v.Count(use, len(sig.IntendedRecipients) != 0, notations(sig))
+		if r == "" {
+			u.Digest = d.digest(u.ID, sig)
+			v.Count(u, len(sig.IntendedRecipients) != 0, notations(sig))
 			return nil
 		}
-		if reason != envelope.BadSignature {
-			break
+		if reason == "" || reason == envelope.BadSignature {
+			reason, cause, use = r, why, u
 		}
 	}
 	if reason == envelope.BadSignature && name == "" {
@@ -229,29 +231,30 @@ func (e *Envelope) signers(c *exchange.Call, sig *packet.Signature) (name string
 		name = fmt.Sprintf("%016X", id)
 		match = func(k *component) bool { return k.keyID == id }
 	}
-	add := func(s *keyset.Set, own bool) {
+	// A key can be bound by two certificates, and under another date it has
+	// another fingerprint. If any of them is ours, or is revoked, the key is.
+	tainted := map[string]signer{}
+	each := func(s *keyset.Set, own bool) {
 		for k := range s.All() {
 			key, ok := k.Material.(*Key)
 			if !ok {
 				continue
 			}
 			for _, p := range e.table(key, own) {
+				if _, known := tainted[p.material]; !known && (own || k.State == keyset.Revoked) {
+					tainted[p.material] = signer{k, p, own}
+				}
 				if match(p) {
 					found = append(found, signer{k, p, own})
 				}
 			}
 		}
 	}
-	add(c.Own, true)
-	add(c.Peer, false)
-	// A subkey can be bound by two certificates. If one of them is ours or is
-	// revoked, the subkey is.
-	worst := func(s signer) bool { return s.own || s.key.State == keyset.Revoked }
+	each(c.Own, true)
+	each(c.Peer, false)
 	for i, s := range found {
-		for _, t := range found {
-			if s.part.id == t.part.id && worst(t) && !worst(s) {
-				found[i] = t
-			}
+		if t, ok := tainted[s.part.material]; ok {
+			found[i] = t
 		}
 	}
 	return name, found

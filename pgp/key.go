@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -188,6 +189,9 @@ func (k *Key) sealer(at time.Time, sha1 bool, waive func(string) bool) (*compone
 			continue
 		}
 		if err = c.allowed(waive); err == nil {
+			if sha1 && !slices.ContainsFunc(k.strict, func(s *component) bool { return s.id == c.id }) {
+				waive(waiveSHA1Certificates) // which is in force: sha1 says so
+			}
 			return c, nil
 		}
 		err = fmt.Errorf("key %s: %w", k.info.ID, err)

@@ -531,3 +531,56 @@ func TestInspect(t *testing.T) {
 	var oe *envelope.OpenError
 	assert.True(t, errors.As(err, &oe))
 }
+
+// Under another date the same key has another fingerprint. It is still ours, and
+// still revoked: whoever registers it as his own does not become its owner.
+func TestSameKeyUnderAnotherFingerprint(t *testing.T) {
+	redated := func(k *pgp.Key) *pgp.Key {
+		e := entity(t, k)
+		var b bytes.Buffer
+		require.NoError(t, e.PrivateKey.Serialize(&b))
+		packets := b.Bytes()
+		at := bytes.Index(packets[:8], []byte{4, byte(e.PrimaryKey.CreationTime.Unix() >> 24)})
+		packets[at+4]-- // a second of its date
+		p, err := packet.Read(bytes.NewReader(packets))
+		require.NoError(t, err)
+		e.PrivateKey = p.(*packet.PrivateKey)
+		e.PrimaryKey = &e.PrivateKey.PublicKey
+		for _, id := range e.Identities {
+			require.NoError(t, id.SelfCertifications[0].Packet.SignUserId(id.Name, e.PrimaryKey, e.PrivateKey, nil))
+		}
+		binding := e.Subkeys[0].Bindings[0].Packet
+		require.NoError(t, binding.SignKey(e.Subkeys[0].PublicKey, e.PrivateKey, nil))
+		return readEntity(t, e)
+	}
+	f := newForger(t, bank())
+	lit := literalPacket(body)
+
+	// The partner registers our key under another date, and sends us our own words.
+	impostor := redated(bank())
+	require.NotEqual(t, bank().Info().ID, impostor.Info().ID)
+	e := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, public(impostor), public(partner()))})
+	rejected(t, e, f.message(lit, signaturePacket(t, impostor, body, nil)), envelope.Misdirected)
+
+	// A revoked key comes back under another date.
+	again := redated(partner())
+	peer, err := keyset.New(1, keyset.Key{Material: public(partner()), State: keyset.Revoked}, keyset.Key{Material: public(again), State: keyset.Active})
+	require.NoError(t, err)
+	e = newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: peer})
+	rejected(t, e, f.message(lit, signaturePacket(t, again, body, nil)), envelope.RevokedSigner)
+
+	own, err := keyset.New(1, keyset.Key{Material: bank(), State: keyset.Revoked}, keyset.Key{Material: impostor, State: keyset.Active})
+	require.NoError(t, err)
+	e = newEnvelope(t, pgp.Config{Own: own, Peer: active(t, public(partner()))})
+	rejected(t, e, f.message(lit, signaturePacket(t, partner(), body, nil)), envelope.RevokedRecipient)
+}
+
+// Data without integrity protection opens under any key, so that a session key
+// that does not decrypt must not be replaced with a random one.
+func TestUnprotectedIsOpenedByTheRightKey(t *testing.T) {
+	e := newEnvelope(t, pgp.Config{Own: active(t, bankRSA()), Peer: active(t, public(partner())), Waive: []envelope.Waiver{pgp.InsecureUnprotected("test")}})
+	f := newForger(t, bankRSA())
+	session := f.pkesk()
+	good := unprotected(t, f, literalPacket(body), signaturePacket(t, partner(), body, nil))
+	open(t, e, append(flip(session, len(session)-9), good...))
+}

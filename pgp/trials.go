@@ -133,11 +133,11 @@ func (t trial) remote() bool { return t.part.remote != nil }
 
 // trials lists what to try, in order, the trials of one packet together.
 func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
-	revoked := map[keyset.ID]bool{} // components that a revoked key of ours has
+	revoked := map[string]bool{} // the keys of components that a revoked key of ours has
 	for k := range c.Own.All() {
 		if key, ok := k.Material.(*Key); ok && k.State == keyset.Revoked {
 			for _, p := range key.lax {
-				revoked[p.id] = true
+				revoked[p.material] = true
 			}
 		}
 	}
@@ -159,7 +159,7 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 			// Validity is not asked: a message under way still opens. SHA-1
 			// in self-signatures of our own key harms nobody here.
 			for _, p := range key.lax {
-				if !p.private() || !p.encrypt || revoked[p.id] || !s.fits(p) {
+				if !p.private() || !p.encrypt || revoked[p.material] || !s.fits(p) {
 					continue
 				}
 				if err := p.allowed(c.Waive); err != nil {
