@@ -61,6 +61,9 @@ func FuzzOpen(f *testing.F) {
 			f.Add([]byte(tt.make(f, newFuzzTokens(f))))
 		}
 	}
+	for _, token := range jsonSeeds(f, good) {
+		f.Add(token)
+	}
 	f.Fuzz(func(t *testing.T, token []byte) {
 		if m := checkOpen(t, us, token); m != nil {
 			require.Equal(t, "{}", string(m.Payload), "nobody signed anything else")
@@ -69,6 +72,17 @@ func FuzzOpen(f *testing.F) {
 			require.ErrorIs(t, err, envelope.ErrRejected)
 		}
 	})
+}
+
+// jsonSeeds are JSON serializations of a compact token.
+func jsonSeeds(t testing.TB, token string) [][]byte {
+	p := strings.Split(token, ".")
+	flat := members{"protected": p[0], "encrypted_key": p[1], "iv": p[2], "ciphertext": p[3], "tag": p[4]}
+	return [][]byte{
+		flat.text(t), generalOf(flat, nil).text(t), generalOf(flat, map[string]any{"kid": "x"}, map[string]any{"encrypted_key": "AAAA"}).text(t),
+		with(flat, members{"aad": "AAAA", "unprotected": map[string]any{"x": []any{nil, true, 1e3, "\u00e9"}}}).text(t),
+		[]byte(`{"recipients":[{},{"header":{}}],"protected":""}`), []byte(`{"a":[[[{}]]],"ciphertext":"`), []byte("{}"),
+	}
 }
 
 // newFuzzTokens makes hostile tokens without making keys for each.
@@ -94,6 +108,16 @@ func FuzzContent(f *testing.F) {
 	for _, header := range []string{`{"alg":"none"}`, `{"alg":"ES256","iat":1e400}`, `{"alg":"ES256","aud":[[]]}`, `{"alg":"HS256","kid":"sig"}`} {
 		f.Add("", signES256(f, sign, header, `{"iss":1,"aud":"\u0061","iat":-1}`))
 	}
+	parts := strings.Split(good, ".")
+	one := map[string]any{"protected": parts[0], "signature": parts[2], "header": map[string]any{"kid": "sig"}}
+	f.Add("", signedJSON(f, "{}", one))
+	f.Add("", signedJSON(f, "{}", map[string]any{"protected": "e30"}, one, one))
+	f.Add("", `{"payload":"e30","signatures":[{}]}`)
+	f.Add(`,"zip":"DEF"`, string(deflate(f, []byte(good))))
+	f.Add(`,"zip":"DEF"`, string(deflate(f, make([]byte, 1<<16))))
+	waived := newEnvelope(f, jwe.Config{
+		Own: set(f, encryption(f, "dec", decrypt)), Peer: set(f, public(signing(f, "sig", sign))...), Waive: waivedZip(), MaxSize: 1 << 10,
+	})
 	named := newEnvelope(f, jwe.Config{
 		Own: set(f, encryption(f, "dec", decrypt)), Peer: set(f, public(signing(f, "sig", sign))...),
 		Self: "us", Partner: "them", OpenContext: "order", MaxAge: 1,
@@ -103,6 +127,9 @@ func FuzzContent(f *testing.F) {
 			return strings.TrimSuffix(direct(epk), "}") + members + "}"
 		}, content))
 		checkOpen(t, us, token)
+		if m := checkOpen(t, waived, token); m != nil {
+			require.LessOrEqual(t, len(m.Payload), 1<<10)
+		}
 		require.Nil(t, checkOpen(t, named, token), "nothing is bound and in context")
 	})
 }
