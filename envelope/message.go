@@ -131,8 +131,8 @@ type KeyUse struct {
 	Time      time.Time // of a signature, as claimed by the signer; otherwise zero
 
 	// Digest of a signature is the SHA-256 of the key's ID and the exact
-	// octets signed: the same however the message is spelled or encrypted
-	// anew. Two messages with one payload differ if the signer dates or
+	// octets signed, or of their hash where the signature is made of one: the
+	// same however the message is spelled or encrypted anew. Two messages with one payload differ if the signer dates or
 	// numbers them, as Seal does in OpenPGP, and in JOSE between named parties.
 	Digest [32]byte
 }
