@@ -180,6 +180,25 @@ func (k *Key) WithName(kid string) *Key {
 	return &out
 }
 
+// WithAlgorithm returns k bound to one algorithm, as a JWK with an "alg" is: it
+// does nothing else. It is for keys that cannot say it, those in PEM, in
+// certificates, and in key services, of which some know one padding alone. It
+// returns an error if k is bound to another, or does not fit.
+func (k *Key) WithAlgorithm(alg Algorithm) (*Key, error) {
+	if k.alg != "" && k.alg != alg {
+		return nil, fmt.Errorf("jwe: key %s is bound to %s already", k.info.ID, k.alg)
+	}
+	if alg == "" {
+		return nil, errors.New("jwe: WithAlgorithm: no algorithm")
+	}
+	if err := k.checkUse(k.info.Use, alg); err != nil {
+		return nil, prefixed(err)
+	}
+	out := *k
+	out.alg = alg
+	return &out, nil
+}
+
 // Info implements [keyset.Material]. Name is the "kid"; NotBefore and NotAfter
 // are those of the certificate that the key was read from, if it was.
 func (k *Key) Info() keyset.Info { return k.info }

@@ -234,3 +234,30 @@ func TestKeysPrintWithoutSecrets(t *testing.T) {
 	}
 	assert.ErrorIs(t, k.Public().(*jwe.Key).WriteInsecurePrivateJWK(io.Discard), errors.ErrUnsupported)
 }
+
+func TestWithAlgorithm(t *testing.T) {
+	service := newKMS(rsaKeys[1]())
+	k := encryption(t, "far", service)
+	bound, err := k.WithAlgorithm(jwe.RSA1_5)
+	require.NoError(t, err)
+	assert.Equal(t, k.Info(), bound.Info())
+	require.NoError(t, bound.SelfTest(t.Context()))
+	assert.IsType(t, &rsa.PKCS1v15DecryptOptions{}, *service.opts.Load(), "a service that knows nothing else")
+	require.NoError(t, k.SelfTest(t.Context()))
+	assert.IsType(t, &rsa.OAEPOptions{}, *service.opts.Load())
+	again, err := bound.WithAlgorithm(jwe.RSA1_5)
+	require.NoError(t, err)
+	var text strings.Builder
+	require.NoError(t, again.WritePublicJWK(&text))
+	assert.Contains(t, text.String(), `"alg":"RSA1_5"`)
+	for alg, want := range map[jwe.Algorithm]string{jwe.RSAOAEP: "bound to RSA1_5 already", "": "already"} {
+		_, err := bound.WithAlgorithm(alg)
+		assert.ErrorContains(t, err, want)
+	}
+	for alg, want := range map[jwe.Algorithm]string{
+		jwe.PS256: "cannot be bound", jwe.ECDHES: "cannot be bound", "HS256": "not supported", jwe.A256GCM: "not supported", "": "no algorithm",
+	} {
+		_, err := k.WithAlgorithm(alg)
+		assert.ErrorContains(t, err, want, alg)
+	}
+}

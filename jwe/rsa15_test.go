@@ -70,6 +70,11 @@ func TestRSA15(t *testing.T) {
 		open(t, w.ours(t, jwe.Config{Own: own, Waive: waivedRSA15(dec.Info().ID)}), []byte(token))
 		rejects(t, w.ours(t, jwe.Config{Own: own, Waive: waivedRSA15(other.Info().ID)}), []byte(token), envelope.NotForUs)
 	})
+	t.Run("not a key that also signs", func(t *testing.T) {
+		both, err := jwe.NewKey("dec", rsaKeys[1](), keyset.Signing|keyset.Encryption)
+		require.NoError(t, err)
+		rejects(t, w.ours(t, jwe.Config{Own: set(t, both), Waive: waivedRSA15(both.Info().ID)}), []byte(token), envelope.NotForUs)
+	})
 	t.Run("Accept can take it back", func(t *testing.T) {
 		rejects(t, w.ours(t, jwe.Config{Own: own, Waive: waivedRSA15(), Accept: []jwe.Algorithm{jwe.RSAOAEP}}), []byte(token), envelope.Forbidden)
 		open(t, w.ours(t, jwe.Config{Own: own, Waive: waivedRSA15(), Accept: []jwe.Algorithm{jwe.RSA1_5}}), []byte(token))

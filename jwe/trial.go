@@ -40,9 +40,10 @@ type trial struct {
 
 func (t trial) named() bool { return t.to.header.names(t.entry) }
 
-// fits reports whether a key of ours may open the way to the content.
+// fits reports whether a key of ours may open the way to the content. An oracle
+// for RSA1_5 would also sign, if the key did.
 func (e *Envelope) fits(k *Key, r *recipient) bool {
-	return r.fits(k) && (r.header.alg != RSA1_5 || e.waived.permits(k.info.ID))
+	return r.fits(k) && (r.header.alg != RSA1_5 || k.info.Use == keyset.Encryption && e.waived.permits(k.info.ID))
 }
 
 // trials lists what to try, in order: keys that the message names, the one that

@@ -29,7 +29,8 @@ func InsecureEncryptOnly(reason string) envelope.Waiver {
 // InsecureRSA1_5 permits RSAES-PKCS1-v1_5, in Open and, if chosen, in Seal, for
 // the keys of ours with the given IDs, or for all of them if there are none. A
 // key that opens it for one partner is weaker for all: give it to that partner
-// alone. A message to several recipients is still refused.
+// alone. A key that also signs does not open it, and a message to several
+// recipients is still refused.
 //
 // A key that does not decrypt is replaced with a random one before the content
 // is decrypted, for local and for remote keys, as RFC 7516, Section 11.5,

@@ -31,7 +31,10 @@ func (e *Envelope) inflate(content []byte) ([]byte, error) {
 	} else if err := r.(flate.Resetter).Reset(in, nil); err != nil {
 		return nil, err
 	}
-	defer e.inflaters.Put(r)
+	defer func() {
+		in.Reset(nil) // the content is not ours to keep
+		e.inflaters.Put(r)
+	}()
 	out := make([]byte, 0, min(limit, 4*int64(len(content)))+1) // one more to see the end, or too much
 	for {
 		n, err := r.Read(out[len(out):cap(out)])
@@ -67,7 +70,10 @@ func (e *Envelope) deflate(content []byte) ([]byte, error) {
 		// match of 258 octets takes two bits at least, which leaves 825.
 		w, _ = flate.NewWriter(&out, flate.BestSpeed) // a level that exists
 	}
-	defer e.deflaters.Put(w)
+	defer func() {
+		w.Reset(io.Discard) // the content is not ours to keep
+		e.deflaters.Put(w)
+	}()
 	if _, err := w.Write(content); err != nil {
 		return nil, err
 	}
