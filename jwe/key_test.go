@@ -242,6 +242,7 @@ func TestWithAlgorithm(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, k.Info(), bound.Info())
 	require.NoError(t, bound.SelfTest(t.Context()))
+	//lint:ignore SA1019 what RSA1_5 is
 	assert.IsType(t, &rsa.PKCS1v15DecryptOptions{}, *service.opts.Load(), "a service that knows nothing else")
 	require.NoError(t, k.SelfTest(t.Context()))
 	assert.IsType(t, &rsa.OAEPOptions{}, *service.opts.Load())
