@@ -158,6 +158,32 @@ func TestRSA15IsNoOracle(t *testing.T) {
 	}
 }
 
+// The second pass asks every other key, whether one of them has conformed or not,
+// and a message that names nobody gets the same answers.
+func TestRSA15AsksAllOthers(t *testing.T) {
+	w := newWorld(t)
+	signKey := newEC(t, curve256)
+	w.theirSign = signing(t, "sig", signKey)
+	far := newKMS(rsaKeys[3]())
+	us := w.ours(t, jwe.Config{Own: set(t, encryption(t, "first", rsaKeys[2]()), encryption(t, "dec", rsaKeys[1]()), encryption(t, "far", far)), Waive: waivedRSA15()})
+	signed := signES256(t, signKey, goodJWS, "{}")
+	to := &rsaKeys[1]().PublicKey
+	named := `{"alg":"RSA1_5","enc":"A256GCM","kid":"first"}`
+	open(t, us, []byte(encryptRSA15(t, to, named, signed)))
+	assert.Equal(t, int64(1), far.calls.Swap(0), "though a local key had it")
+	good := encryptRSA15(t, to, `{"alg":"RSA1_5","enc":"A256GCM"}`, signed)
+	open(t, us, []byte(good))
+	assert.Zero(t, far.calls.Swap(0), "the key that opened last goes first")
+
+	noise := func(string) string { return b64(append([]byte{0}, random(to.Size()-1)...)) }
+	afterGood := rejects(t, us, []byte(part(good, 4, flip(t, 0))), envelope.NotForUs)
+	assert.Equal(t, int64(1), far.calls.Swap(0))
+	afterBad := rejects(t, us, []byte(part(good, 1, noise)), envelope.NotForUs)
+	assert.Equal(t, int64(1), far.calls.Swap(0))
+	assert.Equal(t, afterGood.Keys, afterBad.Keys)
+	assert.Equal(t, afterGood.Cause().Error(), afterBad.Cause().Error())
+}
+
 // Under GODEBUG=fips140=only the waiver is an error of New, and nothing panics.
 func TestRSA15UnderFIPS(t *testing.T) {
 	if os.Getenv("SEALWAX_TEST_FIPS") == "1" {
