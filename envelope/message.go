@@ -132,8 +132,9 @@ type KeyUse struct {
 
 	// Digest of a signature is the SHA-256 of the key's ID and the exact
 	// octets signed, or of their hash where the signature is made of one: the
-	// same however the message is spelled or encrypted anew. Two messages with one payload differ if the signer dates or
-	// numbers them, as Seal does in OpenPGP, and in JOSE between named parties.
+	// same however the message is spelled or encrypted anew. Two messages with
+	// one payload differ if the signer dates or numbers them, as Seal does in
+	// OpenPGP, and in JOSE between named parties.
 	Digest [32]byte
 }
 
