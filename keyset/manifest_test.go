@@ -266,7 +266,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 		ready, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
-		_, _ = ready.Read(make([]byte, 1)) // it writes from now on
+		_, _ = ready.Read(make([]byte, 1)) // it has written once, and goes on
 		time.Sleep(time.Duration(rand.IntN(20_000)) * time.Microsecond)
 		require.NoError(t, cmd.Process.Kill())
 		_ = cmd.Wait()
@@ -285,14 +285,16 @@ func TestWriteFileIsAtomic(t *testing.T) {
 }
 
 func writeForEver(path string) {
-	fmt.Println("ready")
 	m := full()
 	m.Keys[0].Note = strings.Repeat("a long note ", 20_000)
-	for {
+	for ready := false; ; ready = true {
 		m.Revision++
 		if err := m.WriteFile(path); err != nil {
 			fmt.Println(err)
 			os.Exit(3)
+		}
+		if !ready {
+			fmt.Println("ready")
 		}
 	}
 }
