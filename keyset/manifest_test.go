@@ -267,7 +267,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
 		_, _ = ready.Read(make([]byte, 1)) // it has written once, and goes on
-		time.Sleep(time.Duration(rand.IntN(20_000)) * time.Microsecond)
+		time.Sleep(time.Duration(rand.IntN(10_000)) * time.Microsecond)
 		require.NoError(t, cmd.Process.Kill())
 		_ = cmd.Wait()
 		f, err := os.Open(path)
@@ -286,7 +286,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 
 func writeForEver(path string) {
 	m := full()
-	m.Keys[0].Note = strings.Repeat("a long note ", 20_000)
+	m.Keys[0].Note = strings.Repeat("a long note ", 2_000)
 	for ready := false; ; ready = true {
 		m.Revision++
 		if err := m.WriteFile(path); err != nil {
