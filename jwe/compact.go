@@ -101,7 +101,15 @@ func appendEncoded(dst, octets []byte) []byte {
 
 // looksSigned reports whether content is meant to be a JWS: in compact
 // serialization that is three parts, of which the first begins as a JSON object
-// does in base64url.
-func looksSigned(content []byte) bool {
-	return looksSignedJSON(content) || bytes.HasPrefix(content, []byte("ey")) && bytes.Count(content, dot) == 2
+// does in base64url. A content of more parts is told apart here only where it may
+// be a payload; elsewhere it costs a pass, and will not decode.
+func (e *Envelope) looksSigned(content []byte) bool {
+	if looksSignedJSON(content) {
+		return true
+	}
+	first := bytes.IndexByte(content, '.')
+	if !bytes.HasPrefix(content, []byte("ey")) || first == bytes.LastIndexByte(content, '.') {
+		return false
+	}
+	return !e.waived.encryptOnly || bytes.Count(content, dot) == 2
 }

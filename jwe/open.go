@@ -53,7 +53,7 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 			return nil, err
 		}
 	}
-	if looksSigned(content) {
+	if e.looksSigned(content) {
 		return m, e.openSigned(c, m, content)
 	}
 	return m, e.openUnsigned(c, m, t.header, content)

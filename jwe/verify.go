@@ -1,6 +1,7 @@
 package jwe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,6 +23,9 @@ func (e *Envelope) openSigned(c *exchange.Call, m *envelope.Message, content []b
 		return envelope.Reject(envelope.TooLarge, fmt.Errorf("payload of %d bytes: %w of %d", n, errTooLarge, e.c.MaxSize))
 	}
 	payload, err := decode(t.payload)
+	if err != nil && bytes.Contains(t.payload, dot) {
+		return envelope.Reject(envelope.Unsigned, errors.New("the content is not a JWS: it has too many parts"))
+	}
 	if err != nil {
 		return malformed(fmt.Errorf("payload of the JWS: %w", err))
 	}
