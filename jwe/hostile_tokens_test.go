@@ -444,7 +444,7 @@ var hostileTokens = func() []hostile {
 	// Where a part is made of whole groups, as the IV is, a lax decoder returns
 	// as many octets as the strict one expects.
 	for i, name := range []string{"header", "encrypted key", "iv", "ciphertext", "tag"} {
-		for _, end := range []string{"\n", "\r", "\r\n"} {
+		for _, end := range []string{"\n", "\r", "\r\n", "\n\n\n\n\n"} {
 			list = append(list, hostile{fmt.Sprintf("line end %q in the %s", end, name), func(t testing.TB, s *stage) string {
 				return part(s.good(t), i, func(p string) string { return p[:4] + end + p[4:] })
 			}, envelope.Malformed})
