@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -109,12 +110,8 @@ func (r *remoteKey) call(ctx context.Context, id keyset.ID, f func(crypto.Privat
 		return out, true, nil
 	case refused:
 		return nil, false, nil
-	case ctx.Err() != nil:
-		return nil, false, context.Cause(ctx)
-	case errors.Is(err, keyset.ErrUnavailable):
-		return nil, false, fmt.Errorf("remote key %s: %w", id, err)
 	}
-	return nil, false, fmt.Errorf("remote key %s: %w: %w", id, keyset.ErrUnavailable, err)
+	return nil, false, exchange.Outage(ctx, id, err)
 }
 
 // sign returns the signature as the service makes it. A signature that is

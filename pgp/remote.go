@@ -14,6 +14,7 @@ import (
 	pgpecdsa "github.com/ProtonMail/go-crypto/openpgp/ecdsa"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
+	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -62,17 +63,6 @@ func (r *remoteKey) decrypts() bool {
 	return ok && r.remote != nil
 }
 
-// unavailable is the error of a key service that failed.
-func unavailable(ctx context.Context, id keyset.ID, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if errors.Is(err, keyset.ErrUnavailable) {
-		return fmt.Errorf("remote key %s: %w", id, err)
-	}
-	return fmt.Errorf("remote key %s: %w: %w", id, keyset.ErrUnavailable, err)
-}
-
 // A capture keeps the error of a signer, which the library forgets (T23).
 type capture struct {
 	crypto.Signer
@@ -107,7 +97,7 @@ func sign(ctx context.Context, pub *packet.PublicKey, priv *packet.PrivateKey, r
 		err = c.err
 	}
 	if err != nil {
-		return unavailable(ctx, fingerprint(pub), err)
+		return exchange.Outage(ctx, fingerprint(pub), err)
 	}
 	return nil
 }
@@ -130,7 +120,7 @@ func (k *component) unwrapRemote(ctx context.Context, ciphertext []byte) (m []by
 		return err
 	})
 	if err != nil {
-		return nil, false, unavailable(ctx, k.id, err)
+		return nil, false, exchange.Outage(ctx, k.id, err)
 	}
 	return m, padded, nil
 }

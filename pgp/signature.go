@@ -60,7 +60,7 @@ func (k *component) endSignature(ctx context.Context, sig *packet.Signature, h h
 		return err
 	}
 	if err := guard(func() error { return k.pub.VerifySignature(copied, sig) }); err != nil {
-		return unavailable(ctx, k.id, fmt.Errorf("it made a signature that does not verify: %w", err))
+		return exchange.Outage(ctx, k.id, fmt.Errorf("it made a signature that does not verify: %w", err))
 	}
 	return nil
 }
