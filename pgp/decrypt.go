@@ -62,10 +62,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) 
 				continue
 			}
 			if out, ok := d.try(u.sk, u.conforms); ok {
-				out.use = exchange.Use(u.key, true, keyset.Encryption, u.part.name)
-				if !u.part.primary {
-					out.use.Subkey = u.part.id
-				}
+				out.use = u.part.use(u.key, true, keyset.Encryption, u.part.name)
 				return out, nil
 			}
 		}

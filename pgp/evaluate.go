@@ -37,9 +37,10 @@ type component struct {
 }
 
 // fingerprint returns the fingerprint of a key as keyset spells it.
-func fingerprint(k *packet.PublicKey) keyset.ID {
-	return keyset.ID(strings.ToUpper(fmt.Sprintf("%x", k.Fingerprint)))
-}
+func fingerprint(k *packet.PublicKey) keyset.ID { return fingerprintID(k.Fingerprint) }
+
+// fingerprintID is how this package writes a fingerprint, wherever it stands.
+func fingerprintID(octets []byte) keyset.ID { return keyset.ID(fmt.Sprintf("%X", octets)) }
 
 // evaluate returns the table of c. With sha1, self-signatures under SHA-1
 // count too. A part without a self-signature that counts is left out.

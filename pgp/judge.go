@@ -17,11 +17,17 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-func signatureUse(k keyset.Key, c *component, own bool, sig *packet.Signature) envelope.KeyUse {
-	u := exchange.Use(k, own, keyset.Signing, c.name+"/"+hashName(sig.Hash))
-	if !c.primary {
-		u.Subkey = c.id
+// use is the account of one use of k, a component of the key in entry.
+func (k *component) use(entry keyset.Key, own bool, use keyset.Use, algorithm string) envelope.KeyUse {
+	u := exchange.Use(entry, own, use, algorithm)
+	if !k.primary {
+		u.Subkey = k.id
 	}
+	return u
+}
+
+func signatureUse(k keyset.Key, c *component, own bool, sig *packet.Signature) envelope.KeyUse {
+	u := c.use(k, own, keyset.Signing, c.name+"/"+hashName(sig.Hash))
 	u.Time = sig.CreationTime
 	return u
 }
@@ -193,7 +199,7 @@ func (e *Envelope) certified(c *exchange.Call, s signer) bool {
 func (e *Envelope) directed(c *exchange.Call, sig *packet.Signature) error {
 	ours := false
 	for _, r := range sig.IntendedRecipients {
-		if k, ok := c.Own.Lookup(keyset.ID(strings.ToUpper(fmt.Sprintf("%x", r.Fingerprint)))); ok && k.State != keyset.Revoked {
+		if k, ok := c.Own.Lookup(fingerprintID(r.Fingerprint)); ok && k.State != keyset.Revoked {
 			ours = true
 		}
 	}
@@ -224,7 +230,7 @@ func (e *Envelope) signers(c *exchange.Call, sig *packet.Signature) (name string
 	match := func(k *component) bool { return k.sign && k.pub.PubKeyAlgo == sig.PubKeyAlgo }
 	switch {
 	case len(sig.IssuerFingerprint) != 0:
-		name = strings.ToUpper(fmt.Sprintf("%x", sig.IssuerFingerprint))
+		name = string(fingerprintID(sig.IssuerFingerprint))
 		match = func(k *component) bool { return string(k.id) == name }
 	case sig.IssuerKeyId != nil && *sig.IssuerKeyId != 0:
 		id := *sig.IssuerKeyId

@@ -65,11 +65,11 @@ func (e *Envelope) parties(c *exchange.Call) (signers, recipients []sealer, err 
 		}
 		for _, r := range also {
 			recipients = append(recipients, r)
-			c.SealedAlso(i, r.use(keyset.Encryption, false, r.part.name))
+			c.SealedAlso(i, r.recipient())
 		}
 	}
 	for _, r := range recipients[:peers] {
-		c.SealedPeer(r.use(keyset.Encryption, false, r.part.name))
+		c.SealedPeer(r.recipient())
 	}
 	return signers, recipients, nil
 }
@@ -97,12 +97,9 @@ func (e *Envelope) sealers(c *exchange.Call) func([]keyset.Key, error) ([]sealer
 	}
 }
 
-func (s sealer) use(use keyset.Use, own bool, algorithm string) envelope.KeyUse {
-	u := exchange.Use(s.key, own, use, algorithm)
-	if !s.part.primary {
-		u.Subkey = s.part.id
-	}
-	return u
+// recipient is the account of the key as one that was encrypted to.
+func (s sealer) recipient() envelope.KeyUse {
+	return s.part.use(s.key, false, keyset.Encryption, s.part.name)
 }
 
 // signed returns the packets of a signed message: one-pass signatures, the

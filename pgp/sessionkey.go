@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -47,7 +46,7 @@ func parseSessionPacket(p rawPacket) (*sessionPacket, error) {
 			return nil, errSessionPacket
 		}
 		if n != 0 {
-			s.fingerprint = keyset.ID(strings.ToUpper(fmt.Sprintf("%x", b[3:2+n])))
+			s.fingerprint = fingerprintID(b[3 : 2+n])
 		}
 		s.algorithm, s.fields = packet.PublicKeyAlgorithm(b[2+n]), b[3+n:]
 	default:
