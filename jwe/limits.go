@@ -18,7 +18,7 @@ const (
 	maxContext = 1 << 10 // of a context, in bytes, as in package pgp
 
 	maxKeyFile = 64 << 10 // of what ReadKey reads, in bytes
-	maxKeySet  = 1 << 20  // of what ReadKeys reads, in bytes
+	maxKeySet  = 1 << 20  // of what ReadKeys and OpenFile read, in bytes
 	maxSetKeys = 256      // in a JWK Set
 
 	minRSABits = 2048

@@ -11,9 +11,6 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// maxOpenFile bounds what OpenFile reads.
-const maxOpenFile = 1 << 20 // bytes
-
 // OpenFile returns a [keyset.Opener] for sources "file:NAME" in fsys: a JWK, a
 // JWK Set, of which it takes the key that the manifest names, a PEM block, or a
 // certificate. Use [os.Root.FS], [os.DirFS], an embed.FS, or a map in tests.
@@ -31,12 +28,12 @@ func OpenFile(fsys fs.FS) keyset.Opener {
 			return nil, fmt.Errorf("jwe: %w", err)
 		}
 		defer f.Close()
-		raw, err := io.ReadAll(io.LimitReader(f, maxOpenFile+1))
+		raw, err := io.ReadAll(io.LimitReader(f, maxKeySet+1))
 		if err != nil {
 			return nil, fmt.Errorf("jwe: %w: %w", keyset.ErrUnavailable, err)
 		}
-		if len(raw) > maxOpenFile {
-			return nil, fmt.Errorf("jwe: %.128q is larger than %d bytes", k.Source, maxOpenFile)
+		if len(raw) > maxKeySet {
+			return nil, fmt.Errorf("jwe: %.128q is larger than %d bytes", k.Source, maxKeySet)
 		}
 		keys, err := ReadKeys(bytes.NewReader(raw))
 		if err != nil {

@@ -114,10 +114,7 @@ func describe(k *packet.PublicKey) (name string, bits int, weak string) {
 			return "RSA", 0, err.Error()
 		}
 		name = fmt.Sprintf("RSA-%d", n)
-		switch {
-		case n < minShortRSABits:
-			weak = name
-		case n > maxRSABits:
+		if n < minShortRSABits || n > maxRSABits {
 			weak = name
 		}
 		return name, int(n), weak

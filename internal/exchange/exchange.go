@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -52,8 +53,8 @@ type Exchange struct {
 // New returns an exchange. waivers are the names of those that the format knows.
 func New(c Config, waivers ...string) (*Exchange, error) {
 	x := &Exchange{c: c}
-	x.c.AlsoTo = append([]keyset.Source(nil), c.AlsoTo...)
-	x.c.Waive = append([]envelope.Waiver(nil), c.Waive...)
+	x.c.AlsoTo = slices.Clone(c.AlsoTo)
+	x.c.Waive = slices.Clone(c.Waive)
 	if x.c.Now == nil {
 		x.c.Now = time.Now
 	}
@@ -90,12 +91,8 @@ func checkWaivers(list []envelope.Waiver, known []string) error {
 	var errs []error
 	seen := map[string]bool{}
 	for _, w := range list {
-		ok := false
-		for _, k := range known {
-			ok = ok || k == w.Name()
-		}
 		switch {
-		case !ok || w.Reason() == "":
+		case !slices.Contains(known, w.Name()) || w.Reason() == "":
 			errs = append(errs, fmt.Errorf("unknown waiver %q; make waivers with the functions named Insecure", w.Name()))
 		case seen[w.Name()]:
 			errs = append(errs, fmt.Errorf("waiver %s given twice", w.Name()))
