@@ -265,3 +265,38 @@ func TestHostileMessages(t *testing.T) {
 		})
 	}
 }
+
+// The operator of a message for nobody here learns which keys were tried, and by
+// our ID, where we know it, whom the message names.
+func TestNotForUsSaysWhatWasTried(t *testing.T) {
+	mine, retired, stranger := newKey(t, "mine"), newKey(t, "retired"), newKey(t, "stranger")
+	own, err := keyset.New(1, keyset.Key{Material: mine, State: keyset.Active}, keyset.Key{Material: retired, State: keyset.Revoked})
+	require.NoError(t, err)
+	e := newEnvelope(t, pgp.Config{Own: own, Peer: active(t, public(partner()))})
+	message := func(to *pgp.Key, hidden bool) []byte {
+		f := newForger(t, to)
+		f.hidden = hidden
+		return f.message(literalPacket(body), signaturePacket(t, partner(), body, nil))
+	}
+	subkey := newForger(t, stranger).to.Subkeys[0].PublicKey
+	for _, tt := range []struct {
+		name   string
+		sealed []byte
+		reason envelope.Reason
+		keys   []keyset.ID
+		cause  string
+	}{
+		{"named stranger", message(stranger, false), envelope.NotForUs, []keyset.ID{keyset.ID(subkey.KeyIdString())}, "the message names no key of ours"},
+		{"hidden stranger", message(stranger, true), envelope.NotForUs, []keyset.ID{mine.Info().ID}, "decrypts under no key of ours"},
+		{"hidden and named", append(newForger(t, stranger).pkesk(), message(stranger, true)...), envelope.NotForUs,
+			[]keyset.ID{mine.Info().ID, keyset.ID(subkey.KeyIdString())}, "decrypts under no key of ours"},
+		{"revoked", message(retired, false), envelope.RevokedRecipient, []keyset.ID{retired.Info().ID}, "the message names a revoked key"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			oe := rejected(t, e, tt.sealed, tt.reason)
+			assert.Equal(t, tt.keys, oe.Keys)
+			require.Error(t, oe.Cause())
+			assert.Equal(t, tt.cause, oe.Cause().Error())
+		})
+	}
+}

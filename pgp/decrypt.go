@@ -43,10 +43,18 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) 
 		return nil, err
 	}
 	d := decryption{data: o.data, attempt: attempt}
+	var tried []keyset.ID
 	var outage error
 	for width := 1; len(trials) != 0 && d.bodies < maxBodies; width = runtime.GOMAXPROCS(0) {
 		var groups [][]trial
 		groups, trials = nextGroups(trials, width)
+		for _, g := range groups {
+			for _, t := range g {
+				if !slices.Contains(tried, t.key.ID()) {
+					tried = append(tried, t.key.ID())
+				}
+			}
+		}
 		for _, u := range unwrapGroups(c, groups) {
 			if _, tooMuch := errors.AsType[*envelope.OpenError](u.err); tooMuch {
 				return nil, u.err
@@ -70,7 +78,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) 
 	if outage != nil {
 		return nil, outage
 	}
-	return nil, d.reject(c, o)
+	return nil, d.reject(c, o, tried)
 }
 
 // A decryption counts the attempts on one body.
@@ -134,23 +142,25 @@ func (d *decryption) keySize() (size int, fixed bool) {
 // aead reports whether data is under AEAD.
 func aead(p rawPacket) bool { return p.tag == tagAEAD || p.tag == tagSEIPD && p.body[0] == 2 }
 
-// reject says why nothing opened.
-func (d *decryption) reject(c *exchange.Call, o *outer) error {
-	var named []keyset.ID
-	for _, s := range o.sessions {
-		if !s.hidden() {
-			named = append(named, s.name())
-		}
-	}
+// reject says why nothing opened, after the keys of ours that were tried.
+func (d *decryption) reject(c *exchange.Call, o *outer, tried []keyset.ID) error {
+	named := addressed(c, o)
 	switch {
 	case d.refused != nil:
 		return envelope.Reject(envelope.Forbidden, d.refused, named...)
 	case d.unwrapped:
 		return envelope.Reject(envelope.Corrupt, errIntegrity, named...)
 	case d.bodies == 0 && toRevoked(c, o):
-		return envelope.Reject(envelope.RevokedRecipient, nil, named...)
+		return envelope.Reject(envelope.RevokedRecipient, errors.New("the message names a revoked key"), named...)
+	case len(tried) == 0:
+		return envelope.Reject(envelope.NotForUs, errors.New("the message names no key of ours"), named...)
 	}
-	return envelope.Reject(envelope.NotForUs, nil, named...)
+	for _, id := range named {
+		if !slices.Contains(tried, id) {
+			tried = append(tried, id)
+		}
+	}
+	return envelope.Reject(envelope.NotForUs, errors.New("decrypts under no key of ours"), tried...)
 }
 
 // toRevoked reports whether the message names a revoked key of ours.
