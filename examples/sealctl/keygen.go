@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
+	"github.com/sealwax/sealwax/pgp"
+)
+
+var keygen = command{
+	name: "keygen", args: "-format FORMAT -name NAME [-o FILE]",
+	what: "make a private key, or a new subkey for one",
+	help: `
+The key is written unencrypted, into a file that only you can read; keep it where
+you keep secrets. OpenPGP keys sign and decrypt. A JOSE key does one of the two:
+make one to sign (ES256, ES384, ES512, EdDSA, PS256, RS256) and one to decrypt
+(ECDH-ES+A256KW, RSA-OAEP-256, RSA-OAEP); its name is the "kid".
+
+  sealctl keygen -format pgp -name "Example Bank <keys@bank.example>" -o own-2027.asc
+  sealctl keygen -format jose -alg ES256 -name bank-sign-2027 -o sign-2027.jwk
+  sealctl keygen -subkey-of own-2027.asc -o own-2027b.asc
+`,
+	run: runKeygen,
+}
+
+func runKeygen(_ context.Context, c *call) error {
+	validity := span(365 * 24 * time.Hour)
+	keys := keyReader{c: c}
+	format := c.flags.String("format", "", "the `format`, pgp or jose")
+	name := c.flags.String("name", "", "the `name`: the User ID, or the \"kid\", which is the thumbprint without it")
+	alg := c.flags.String("alg", "", "the `algorithm`; OpenPGP: rsa3072, rsa4096, curve25519; default rsa3072")
+	subkeyOf := c.flags.String("subkey-of", "", "OpenPGP: write this private key `file` with another encryption subkey")
+	c.flags.Var(&validity, "valid", "OpenPGP: for how `long` the key, or the subkey, is valid")
+	c.outputFlag("the private key")
+	keys.flag()
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	var made keyset.Material
+	var write func(io.Writer) error
+	switch {
+	case *subkeyOf != "":
+		k, err := renewed(&keys, *subkeyOf, time.Duration(validity))
+		if err != nil {
+			return err
+		}
+		made, write = k, k.WriteInsecurePrivateKey
+	case *format == "pgp":
+		if *alg == "" {
+			*alg = string(pgp.RSA3072)
+		}
+		k, err := pgp.GenerateKey(*name, pgp.Algorithm(*alg), time.Duration(validity))
+		if err != nil {
+			return err
+		}
+		made, write = k, k.WriteInsecurePrivateKey
+	case *format == "jose" && *alg == "":
+		return misuse("-alg is missing: ES256 or PS256 for a key that signs, ECDH-ES+A256KW or RSA-OAEP-256 for one that decrypts")
+	case *format == "jose":
+		k, err := jwe.GenerateKey(*name, jwe.Algorithm(*alg))
+		if err != nil {
+			return err
+		}
+		made, write = k, k.WriteInsecurePrivateJWK
+	default:
+		return misuse("-format is pgp or jose")
+	}
+	if err := c.writeSecret(write); err != nil {
+		return err
+	}
+	r := newKeyReport(keyset.Key{Material: made})
+	return c.say(r, fmt.Sprintf("made %s\nhand out its public half with sealctl public\n", r.line()), true)
+}
+
+func renewed(keys *keyReader, file string, validity time.Duration) (*pgp.Key, error) {
+	raw, err := keys.c.read(file, "-subkey-of", maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	read, err := keys.keys(file, raw)
+	if err != nil {
+		return nil, err
+	}
+	k, ok := read[0].(*pgp.Key)
+	if !ok || len(read) != 1 {
+		return nil, fmt.Errorf("%s holds no single OpenPGP key: a JOSE key has no subkeys, make a new one", file)
+	}
+	return k.WithNewSubkey(context.Background(), validity)
+}
+
+var public = command{
+	name: "public", args: "KEYS...",
+	what: "write what to hand to the partner",
+	help: keyFileHelp + `
+It is an armored OpenPGP certificate for each key, or a JWK Set. Of a manifest,
+only keys that a partner has use for are written: those that are pending or active,
+and JOSE keys that still verify. Compare the fingerprints with the partner over
+another channel.
+
+  sealctl public own.json >for-the-partner.asc
+  sealctl public -revoke "lost in the move" own-2026.asc >revoked.asc
+`,
+	run: runPublic,
+}
+
+func runPublic(ctx context.Context, c *call) error {
+	keys := keyReader{c: c}
+	revoke := c.flags.String("revoke", "", "OpenPGP: write the certificate as revoked, for this `reason`")
+	c.outputFlag("it")
+	keys.flag()
+	if err := c.parse(1, 1<<10); err != nil {
+		return err
+	}
+	s, err := keys.set(ctx, "keys", c.args, publics)
+	if err != nil {
+		return err
+	}
+	write := func(w io.Writer) error { return jwe.WriteJWKSet(w, s) }
+	if s.Format() == keyset.OpenPGP {
+		write = func(w io.Writer) error { return pgp.WriteCertificates(w, s) }
+	}
+	if *revoke != "" {
+		if write, err = revocation(ctx, &keys, *revoke); err != nil {
+			return err
+		}
+	}
+	var whole bytes.Buffer // nothing is written unless all of it can be
+	if err := write(&whole); err != nil {
+		return err
+	}
+	written, err := keys.keys("what was written", whole.Bytes())
+	if err != nil {
+		return err
+	}
+	if err := c.write(func(w io.Writer) error { _, err := whole.WriteTo(w); return err }); err != nil {
+		return err
+	}
+	var reports []keyReport
+	var text strings.Builder
+	for _, k := range written {
+		r := newKeyReport(keyset.Key{Material: k})
+		reports = append(reports, r)
+		fmt.Fprintln(&text, r.line())
+	}
+	return c.say(map[string]any{"keys": reports}, text.String(), true)
+}
+
+// revocation writes the certificate of the one key that the arguments name, with
+// a revocation.
+func revocation(ctx context.Context, keys *keyReader, why string) (func(io.Writer) error, error) {
+	s, err := keys.set(ctx, "keys", keys.c.args, private)
+	if err != nil {
+		return nil, err
+	}
+	for k := range s.All() {
+		if key, ok := k.Material.(*pgp.Key); ok && len(keys.c.args) == 1 {
+			return func(w io.Writer) error { return key.WriteRevocation(ctx, w, why) }, nil
+		}
+	}
+	return nil, misuse("-revoke takes one OpenPGP key file; a JOSE key has no revocation: tell the partner")
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
+	"github.com/sealwax/sealwax/pgp"
+)
+
+// maxKeyFile is what the packages read of a key file, in bytes.
+const maxKeyFile = 1 << 20
+
+const keyFileHelp = `
+A key file is an OpenPGP certificate or keyring, a JWK, a JWK Set, or PEM. Write
+sign:FILE or encrypt:FILE for a PEM key, which does not say what it is for. A
+manifest stands alone; keys that are given as such are all active.
+`
+
+// A keyReader reads key files.
+type keyReader struct {
+	c          *call
+	passphrase string // the name of a file
+}
+
+func (r *keyReader) flag() {
+	r.c.flags.StringVar(&r.passphrase, "passphrase", "", "the `file` with the passphrase of locked OpenPGP keys")
+}
+
+// secret returns the passphrase, without the end of its line.
+func (r *keyReader) secret() ([]byte, error) {
+	if r.passphrase == "" {
+		return nil, errors.New("the key is locked: name the file with its passphrase with -passphrase")
+	}
+	raw, err := r.c.read(r.passphrase, "the passphrase", 1<<10)
+	return bytes.TrimRight(raw, "\r\n"), err
+}
+
+// A half says which half of each key is asked for.
+type half int
+
+const (
+	either  half = iota // what is there
+	private             // private halves, and an error where there is none
+	publics             // public halves, also of private keys
+)
+
+// set returns the keys of the files: as the manifest says, or else all active.
+func (r *keyReader) set(ctx context.Context, what string, files []string, want half) (*keyset.Set, error) {
+	if len(files) == 0 {
+		return nil, misuse("-%s is missing: a key file, or a manifest", what)
+	}
+	var entries []keyset.Key
+	for _, file := range files {
+		raw, err := r.c.read(unprefixed(file), "-"+what, maxKeyFile)
+		if err != nil {
+			return nil, err
+		}
+		if isManifest(raw) {
+			if len(files) > 1 {
+				return nil, misuse("%s is a manifest: it stands alone", file)
+			}
+			return r.manifest(ctx, file, raw, want)
+		}
+		keys, err := r.keys(file, raw)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range keys {
+			if want == publics {
+				k = k.Public()
+			}
+			if want == private && !k.Info().Private {
+				return nil, fmt.Errorf("%s: key %s has no private half: it belongs to the partner, or is what we hand out", file, k.Info().ID)
+			}
+			entries = append(entries, keyset.Key{Material: k, State: keyset.Active})
+		}
+	}
+	return keyset.New(1, entries...)
+}
+
+// manifest opens the manifest, whose files lie in its folder.
+func (r *keyReader) manifest(ctx context.Context, file string, raw []byte, want half) (*keyset.Set, error) {
+	m, err := keyset.ReadManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if want == private && !m.Private {
+		return nil, fmt.Errorf(`%s lists public keys ("private": false): those are a partner's, not our own`, file)
+	}
+	s, err := r.openManifest(ctx, m, file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if want == publics && s.Private() { // public ones keep those that are revoked
+		return s.Public(), nil
+	}
+	return s, nil
+}
+
+func (r *keyReader) openManifest(ctx context.Context, m *keyset.Manifest, file string) (*keyset.Set, error) {
+	folder, err := os.OpenRoot(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	opener := jwe.OpenFile(folder.FS())
+	if m.Format == keyset.OpenPGP {
+		opener = pgp.OpenFile(folder.FS(), func(context.Context, keyset.ManifestKey) ([]byte, error) { return r.secret() })
+	}
+	return m.Open(ctx, keyset.Schemes(map[string]keyset.Opener{"file": opener}))
+}
+
+// keys returns every key of a file, in whatever format it is.
+func (r *keyReader) keys(file string, raw []byte) ([]keyset.Material, error) {
+	var keys []keyset.Material
+	fail := func(err error) ([]keyset.Material, error) { return nil, fmt.Errorf("%s: %w", file, err) }
+	if len(raw) == 0 {
+		return fail(errors.New("is empty"))
+	}
+	if raw[0] >= 0x80 || bytes.Contains(raw, []byte("-----BEGIN PGP ")) {
+		read, err := pgp.ReadKeys(bytes.NewReader(raw))
+		if err != nil && r.passphrase != "" {
+			secret, secretErr := r.secret()
+			if secretErr != nil {
+				return fail(secretErr)
+			}
+			var one *pgp.Key
+			one, err = pgp.ReadLockedKey(bytes.NewReader(raw), secret)
+			read = []*pgp.Key{one}
+		}
+		if err != nil {
+			return fail(err)
+		}
+		for _, k := range read {
+			keys = append(keys, k)
+		}
+		return keys, nil
+	}
+	if read, err := jwe.ReadKeys(bytes.NewReader(raw)); err == nil {
+		for _, k := range read {
+			keys = append(keys, k)
+		}
+		return keys, nil
+	} else if isJWKSet(raw) {
+		return fail(err)
+	}
+	one, err := jwe.ReadKey(bytes.NewReader(raw), useOf(file))
+	if err != nil {
+		return fail(err)
+	}
+	return []keyset.Material{one}, nil
+}
+
+// The prefix of a key file says what it is for.
+func useOf(file string) keyset.Use {
+	switch prefix, _, _ := strings.Cut(file, ":"); prefix {
+	case "sign":
+		return keyset.Signing
+	case "encrypt":
+		return keyset.Encryption
+	}
+	return 0
+}
+
+func unprefixed(file string) string {
+	if useOf(file) != 0 {
+		_, file, _ = strings.Cut(file, ":")
+	}
+	return file
+}
+
+func isManifest(raw []byte) bool { return hasMember(raw, "revision") }
+func isJWKSet(raw []byte) bool   { return hasMember(raw, "keys") }
+
+func hasMember(raw []byte, name string) bool {
+	var members map[string]json.RawMessage
+	return json.Unmarshal(raw, &members) == nil && members[name] != nil
+}

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sealwax/sealwax/keyset"
+)
+
+var rotate = command{
+	name: "rotate", args: "MANIFEST STEP [ARGUMENT...]",
+	what: "walk a manifest through a rotation, one step at a time",
+	help: `
+A manifest lists the keys of one party, ours or the partner's, with their states;
+programs follow it with keyset.Ring.Reload. Key files lie in its folder. KEY is an
+ID, eight characters of its begin or end, a name, or a source.
+
+  init KEYFILE...            a new manifest, all keys active; -public for a partner's keys
+  show                       the keys, and for each the steps that are due or refused
+  add KEYFILE                pending: it opens, it does not seal
+  acknowledge KEY EVIDENCE   the partner has shown that it can use the key: "echo 2026-12-03"
+  promote KEY                active: it seals
+  retire KEY                 retiring: it only opens
+  remove KEY                 gone; asks the usage of every replica, see -usage and -idle
+  revoke KEY                 used for nothing, at once and for ever
+  refresh KEYFILE            a newer copy of a key that is listed
+
+One key replaces another so, on our side and on the partner's: add; hand over; seal
+-probe, open, acknowledge; promote; retire the old one; remove it when it is idle.
+The exit status is 5 for a step that is refused, and nothing has changed then.
+
+  sealctl rotate own.json add own-2027.asc
+  sealctl rotate own.json remove own-2026 -usage replica-1.json -usage replica-2.json
+`,
+	run: runRotate,
+}
+
+// A rotation is one step under way.
+type rotation struct {
+	c      *call
+	keys   keyReader
+	file   string
+	was    []byte // the manifest as it was read
+	public bool
+	idle   span
+	usage  list
+	now    time.Time
+}
+
+func runRotate(ctx context.Context, c *call) error {
+	r := &rotation{c: c, keys: keyReader{c: c}, idle: span(7 * 24 * time.Hour), now: time.Now()}
+	c.flags.BoolVar(&r.public, "public", false, "init: list public halves, of a partner's keys")
+	c.flags.Var(&r.idle, "idle", "remove: how `long` the key must have been unused; 0d asks nobody, for when you know")
+	c.flags.Var(&r.usage, "usage", "remove: a `file` with the usage of one replica, {\"ID\": keyset.Usage}; again for each")
+	r.keys.flag()
+	if err := c.parse(1, 1<<10); err != nil {
+		return err
+	}
+	r.file = c.args[0]
+	step, args := "show", c.args[1:]
+	if len(args) != 0 {
+		step, args = args[0], args[1:]
+	}
+	if step == "init" {
+		return r.init(args)
+	}
+	s, ok := r.steps()[step]
+	if !ok {
+		return misuse("there is no step %q", step)
+	}
+	if len(args) != len(s.args) {
+		return misuse("%s takes %s", step, strings.Join(append([]string{"MANIFEST"}, s.args...), " "))
+	}
+	ring, err := r.load(ctx, s.needsKeys || step == "show")
+	if err != nil && step == "show" {
+		ring, err = r.load(ctx, false) // without the files there is less to show
+	}
+	if err != nil {
+		return err
+	}
+	if step == "show" {
+		return r.show(ring)
+	}
+	before := ring.Load().Revision()
+	if err := s.run(ctx, ring, args); err != nil {
+		return refusal(err)
+	}
+	if ring.Load().Revision() == before {
+		return r.say(ring, "nothing to do: it is so already\n")
+	}
+	if err := r.store(ring); err != nil {
+		return err
+	}
+	return r.say(ring, fmt.Sprintf("%s: revision %d\n%s\n", step, ring.Load().Revision(), s.next))
+}
+
+// A step is what rotate does to a ring.
+type step struct {
+	args      []string
+	needsKeys bool   // not only their states
+	next      string // what to do after it
+	run       func(ctx context.Context, ring *keyset.Ring, args []string) error
+}
+
+func (r *rotation) steps() map[string]step {
+	one := []string{"KEY"}
+	return map[string]step{
+		"show": {},
+		"add": {[]string{"KEYFILE"}, true,
+			"next: let every replica load this; hand over the public half, and compare the fingerprint; then seal -probe, and acknowledge",
+			r.add},
+		"refresh": {[]string{"KEYFILE"}, true, "next: let every replica load this", r.refresh},
+		"acknowledge": {[]string{"KEY", "EVIDENCE"}, false, "next: promote, once all replicas of both sides have the key",
+			func(_ context.Context, ring *keyset.Ring, args []string) error {
+				return onKey(ring, args[0], func(id keyset.ID) error { return ring.Acknowledge(id, args[1]) })
+			}},
+		"promote": {one, false, "next: let every replica load this; then retire the old key",
+			func(_ context.Context, ring *keyset.Ring, args []string) error {
+				return onKey(ring, args[0], ring.Promote)
+			}},
+		"retire": {one, false, "next: let every replica load this; the old key opens what is under way; remove it when it is idle",
+			func(_ context.Context, ring *keyset.Ring, args []string) error {
+				return onKey(ring, args[0], ring.Retire)
+			}},
+		"remove": {one, false, "next: let every replica load this; then destroy the private half",
+			r.remove},
+		"revoke": {one, false, "next: let every replica load this at once, and tell the partner: it does not learn of it from us",
+			func(_ context.Context, ring *keyset.Ring, args []string) error {
+				return onKey(ring, args[0], ring.Revoke)
+			}},
+	}
+}
+
+func onKey(ring *keyset.Ring, name string, f func(keyset.ID) error) error {
+	k, err := ring.Load().Find(name)
+	if err != nil {
+		return &exitError{failed, err}
+	}
+	return f(k.ID())
+}
+
+// refusal marks the errors of a step that is early or wrong.
+func refusal(err error) error {
+	for _, target := range []error{keyset.ErrTransition, keyset.ErrUnproven, keyset.ErrLastActive, keyset.ErrLastOpener, keyset.ErrBusy, keyset.ErrDuplicate} {
+		if errors.Is(err, target) {
+			return &exitError{refused, err}
+		}
+	}
+	return err
+}
+
+func (r *rotation) add(ctx context.Context, ring *keyset.Ring, args []string) error {
+	return r.each(ring, args[0], func(m keyset.Material, source string) error { return ring.Add(ctx, m, source) })
+}
+
+func (r *rotation) refresh(ctx context.Context, ring *keyset.Ring, args []string) error {
+	return r.each(ring, args[0], func(m keyset.Material, source string) error { return ring.Refresh(ctx, m, source) })
+}
+
+// each does f with every key of a file: the half that the manifest lists.
+func (r *rotation) each(ring *keyset.Ring, file string, f func(m keyset.Material, source string) error) error {
+	source, err := r.source(file)
+	if err != nil {
+		return err
+	}
+	raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
+	if err != nil {
+		return err
+	}
+	keys, err := r.keys.keys(file, raw)
+	if err != nil {
+		return err
+	}
+	for _, m := range keys {
+		if ring.Load().Private() && !m.Info().Private {
+			return fmt.Errorf("%s: key %s has no private half, and %s lists our own keys", file, m.Info().ID, r.file)
+		}
+		if !ring.Load().Private() {
+			m = m.Public()
+		}
+		if err := f(m, source); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// source names a key file as the manifest does: from its own folder.
+func (r *rotation) source(file string) (string, error) {
+	path, err := filepath.Rel(filepath.Dir(r.file), unprefixed(file))
+	if err != nil || !filepath.IsLocal(path) {
+		return "", fmt.Errorf("%s: a key file lies in the folder of the manifest, or below", file)
+	}
+	return "file:" + filepath.ToSlash(path), nil
+}
+
+// remove asks what the replicas have counted: this program has seen no traffic.
+func (r *rotation) remove(_ context.Context, ring *keyset.Ring, args []string) error {
+	return onKey(ring, args[0], func(id keyset.ID) error {
+		if r.idle != 0 && len(r.usage) == 0 {
+			return misuse("give the usage of every replica with -usage, or -idle 0d if you know that the key is out of use")
+		}
+		for _, file := range r.usage {
+			raw, err := r.c.read(file, "-usage", maxKeyFile)
+			if err != nil {
+				return err
+			}
+			var usage map[keyset.ID]keyset.Usage
+			if err := json.Unmarshal(raw, &usage); err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			if _, ok := usage[id]; !ok {
+				return fmt.Errorf("%s says nothing of key %s", file, id)
+			}
+			for id, u := range usage {
+				if err := ring.Merge(id, u); err != nil && !errors.Is(err, keyset.ErrNotFound) {
+					return err
+				}
+			}
+		}
+		return ring.Remove(id, time.Duration(r.idle))
+	})
+}
+
+// load reads the manifest. Steps that only edit states need no key: they work
+// for keys in a key service, and when a file is lost.
+func (r *rotation) load(ctx context.Context, needsKeys bool) (*keyset.Ring, error) {
+	var err error
+	if r.was, err = os.ReadFile(r.file); err != nil {
+		return nil, fmt.Errorf("%w; init makes a manifest", err)
+	}
+	m, err := keyset.ReadManifest(bytes.NewReader(r.was))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.file, err)
+	}
+	for _, k := range m.Keys {
+		if k.Use == "" && k.State != keyset.Revoked {
+			needsKeys = true // what the key is for decides what is asked of it
+		}
+	}
+	var s *keyset.Set
+	if needsKeys {
+		s, err = r.keys.openManifest(ctx, m, r.file)
+	} else {
+		s, err = m.Open(ctx, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.file, err)
+	}
+	return keyset.NewRing(s), nil
+}
+
+// store writes the manifest, unless somebody else has since.
+func (r *rotation) store(ring *keyset.Ring) error {
+	now, err := os.ReadFile(r.file)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, r.was) {
+		return fmt.Errorf("%s was changed meanwhile: look at it, and do it again", r.file)
+	}
+	return ring.Load().Manifest().WriteFile(r.file)
+}
+
+func (r *rotation) init(files []string) error {
+	if len(files) == 0 {
+		return misuse("init takes MANIFEST KEYFILE...")
+	}
+	if _, err := os.Stat(r.file); err == nil {
+		return fmt.Errorf("%s exists: init does not write over a manifest", r.file)
+	}
+	var entries []keyset.Key
+	for _, file := range files {
+		source, err := r.source(file)
+		if err != nil {
+			return err
+		}
+		raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
+		if err != nil {
+			return err
+		}
+		keys, err := r.keys.keys(file, raw)
+		if err != nil {
+			return err
+		}
+		for _, m := range keys {
+			if r.public {
+				m = m.Public()
+			} else if !m.Info().Private {
+				return fmt.Errorf("%s: key %s has no private half: write -public for a partner's keys", file, m.Info().ID)
+			}
+			entries = append(entries, keyset.Key{Material: m, State: keyset.Active, Source: source, Since: r.now.UTC().Truncate(time.Second)})
+		}
+	}
+	s, err := keyset.New(1, entries...)
+	if err != nil {
+		return err
+	}
+	if err := s.Manifest().WriteFile(r.file); err != nil {
+		return err
+	}
+	return r.say(keyset.NewRing(s), fmt.Sprintf("made %s: revision 1\n", r.file))
+}

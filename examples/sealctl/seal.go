@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/sealwax/sealwax/envelope"
+)
+
+// maxInput bounds what is held in memory, in bytes. OpenPGP messages from a file
+// are not held.
+const maxInput = 64 << 20
+
+var seal = command{
+	name: "seal", args: "-own KEYS -peer KEYS [FILE]",
+	what: "sign and encrypt a payload",
+	help: settingsHelp + `
+The payload is FILE, or standard input. OpenPGP payloads of any size are sealed
+without being held in memory; what has been written is no message unless the exit
+status is 0.
+
+  sealctl seal -own own.json -peer peer.json <request.json >request.sealed
+  sealctl seal -own own.json -peer peer.json -probe own-2027 echo.json
+`,
+	run: runSeal,
+}
+
+func runSeal(ctx context.Context, c *call) error {
+	s := newSettings(c)
+	s.sealing()
+	c.outputFlag("the message")
+	if err := c.parse(0, 1); err != nil {
+		return err
+	}
+	e, _, _, err := s.envelope(ctx)
+	if err != nil {
+		return err
+	}
+	in, closeIn, err := c.input("the payload")
+	if err != nil {
+		return err
+	}
+	defer closeIn()
+	if streamer, ok := e.(envelope.Streamer); ok {
+		err = c.write(func(w io.Writer) error { return streamer.SealTo(ctx, w, in) })
+	} else {
+		err = sealWhole(ctx, c, e, in)
+	}
+	if err != nil {
+		return err
+	}
+	r := newSealReport(e.ContentType(), s.used)
+	return c.say(r, r.text(), true)
+}
+
+func sealWhole(ctx context.Context, c *call, e envelope.Envelope, in io.Reader) error {
+	payload, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	if err != nil {
+		return err
+	}
+	sealed, err := e.Seal(ctx, payload)
+	if err != nil {
+		return err
+	}
+	return c.write(func(w io.Writer) error { _, err := w.Write(sealed); return err })
+}
+
+// A sealReport says which keys made a message.
+type sealReport struct {
+	ContentType string      `json:"content_type"`
+	Signers     []useReport `json:"signers"`
+	Recipients  []useReport `json:"recipients"`
+}
+
+func newSealReport(contentType string, used []envelope.KeyUse) sealReport {
+	r := sealReport{ContentType: contentType, Signers: []useReport{}, Recipients: []useReport{}}
+	for _, u := range used {
+		if u.Own {
+			r.Signers = append(r.Signers, newUseReport(u))
+		} else {
+			r.Recipients = append(r.Recipients, newUseReport(u))
+		}
+	}
+	return r
+}
+
+func (r sealReport) text() string {
+	var b strings.Builder
+	for _, s := range r.Signers {
+		fmt.Fprintf(&b, "signed with %s\n", s.line())
+	}
+	for _, s := range r.Recipients {
+		fmt.Fprintf(&b, "encrypted to %s\n", s.line())
+	}
+	fmt.Fprintf(&b, "send it as %s\n", r.ContentType)
+	return b.String()
+}
+
+var open = command{
+	name: "open", args: "-own KEYS -peer KEYS [FILE]",
+	what: "decrypt a message and verify who signed it",
+	help: settingsHelp + `
+The message is FILE, or standard input; OpenPGP messages of any size are opened
+from a FILE. Nothing is written of a message that is rejected: the exit status is
+3, and the reason is for you alone, not for the sender.
+
+  sealctl open -own own.json -peer peer.json <request.sealed >request.json
+`,
+	run: runOpen,
+}
+
+func runOpen(ctx context.Context, c *call) error {
+	s := newSettings(c)
+	s.opening()
+	c.outputFlag("the payload")
+	if err := c.parse(0, 1); err != nil {
+		return err
+	}
+	e, _, _, err := s.envelope(ctx)
+	if err != nil {
+		return err
+	}
+	in, closeIn, err := c.input("the message")
+	if err != nil {
+		return err
+	}
+	defer closeIn()
+	var m *envelope.Message
+	streamer, streams := e.(envelope.Streamer)
+	seekable, seeks := in.(io.ReadSeeker)
+	if seeks {
+		_, err := seekable.Seek(0, io.SeekCurrent) // a pipe is a file that does not
+		seeks = err == nil
+	}
+	if streams && seeks {
+		err = c.write(func(w io.Writer) (err error) {
+			m, err = streamer.OpenTo(ctx, w, seekable)
+			return err
+		})
+	} else {
+		m, err = openWhole(ctx, c, e, in)
+	}
+	if err != nil {
+		return err
+	}
+	r := newOpenReport(m)
+	return c.say(r, r.text(), true)
+}
+
+func openWhole(ctx context.Context, c *call, e envelope.Envelope, in io.Reader) (*envelope.Message, error) {
+	sealed, err := readMessage(in)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.Open(ctx, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return m, c.write(func(w io.Writer) error { _, err := w.Write(m.Payload); return err })
+}
+
+// readMessage reads a message, and forgives the end of line of an editor.
+func readMessage(in io.Reader) ([]byte, error) {
+	sealed, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) > maxInput {
+		return nil, fmt.Errorf("the message is larger than %d bytes; name an OpenPGP message as a FILE", maxInput)
+	}
+	if len(sealed) != 0 && sealed[0] < 0x80 {
+		sealed = bytes.TrimRight(sealed, "\r\n")
+	}
+	return sealed, nil
+}

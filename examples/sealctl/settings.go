@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
+	"github.com/sealwax/sealwax/pgp"
+)
+
+// settings are the flags that make an envelope.
+type settings struct {
+	c         *call
+	keys      keyReader
+	own, peer list
+	waive     list
+
+	context       string
+	encoding      string
+	json          bool
+	algorithms    jwe.Algorithms
+	compress      bool
+	self, partner string
+	maxAge        span
+	maxSize       int64
+	requireBound  bool
+	probe         string
+
+	used []envelope.KeyUse // by the last call
+}
+
+func (s *settings) observe(_ context.Context, e envelope.Event) { s.used = e.Keys }
+
+const settingsHelp = keyFileHelp + `
+The format follows from the keys. What a partner's profile asks for beside its
+algorithms is permitted by -waive NAME=REASON, where NAME is that of a function in
+package pgp or jwe: -waive jwe.InsecureRSA1_5="their older profile".
+`
+
+// newSettings adds the flags of both directions.
+func newSettings(c *call) *settings {
+	s := &settings{c: c, keys: keyReader{c: c}}
+	c.flags.Var(&s.own, "own", "our private keys: a key `file`, again for each file, or a manifest")
+	c.flags.Var(&s.peer, "peer", "the partner's public keys, likewise a `file`")
+	c.flags.Var(&s.waive, "waive", "permit what is refused by default: `NAME=REASON`, again for each")
+	c.flags.StringVar(&s.context, "context", "", "what the message is about, a `text` that both sides agree on, such as \"request\"")
+	c.flags.StringVar(&s.self, "self", "", "JOSE: our `name`, to bind messages to the parties; with -partner")
+	c.flags.StringVar(&s.partner, "partner", "", "JOSE: the partner's `name`")
+	c.flags.Int64Var(&s.maxSize, "max-size", 0, "the largest payload, in `bytes`; 0 is the default of the format")
+	s.keys.flag()
+	return s
+}
+
+// sealing adds the flags that only Seal has.
+func (s *settings) sealing() {
+	f := s.c.flags
+	f.StringVar(&s.encoding, "encoding", "", "OpenPGP: base64url, armor, or binary `encoding`; default base64url")
+	f.BoolVar(&s.json, "json-serialization", false, "JOSE: the general JSON serialization")
+	f.StringVar((*string)(&s.algorithms.Key), "key-alg", "", "JOSE: the \"alg\" of the encryption, such as `RSA-OAEP-256`")
+	f.StringVar((*string)(&s.algorithms.Content), "content-alg", "", "JOSE: the \"enc\", such as `A256GCM`")
+	f.StringVar((*string)(&s.algorithms.Signature), "sign-alg", "", "JOSE: the \"alg\" of the signature, such as `PS256`")
+	f.BoolVar(&s.compress, "compress", false, "JOSE: compress; needs -waive jwe.InsecureCompression=REASON")
+	f.StringVar(&s.probe, "probe", "", "seal with this `key` alone, ours or the partner's, to show that it works before it is promoted")
+}
+
+// opening adds the flags that only Open has.
+func (s *settings) opening() {
+	s.c.flags.Var(&s.maxAge, "max-age", "refuse messages that were signed longer ago than this: `5m`")
+	s.c.flags.BoolVar(&s.requireBound, "require-bound", false, "refuse messages that are signed for nobody in particular")
+}
+
+// envelope reads the keys and returns the envelope over them.
+func (s *settings) envelope(ctx context.Context) (e envelope.Envelope, own, peer *keyset.Set, err error) {
+	if own, err = s.keys.set(ctx, "own", s.own, private); err != nil {
+		return nil, nil, nil, err
+	}
+	if peer, err = s.keys.set(ctx, "peer", s.peer, publics); err != nil {
+		return nil, nil, nil, err
+	}
+	if own.Format() != peer.Format() {
+		return nil, nil, nil, fmt.Errorf("our keys are for %s, the partner's for %s", own.Format(), peer.Format())
+	}
+	ownSource, peerSource, err := s.sources(own, peer)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if own.Format() == keyset.OpenPGP {
+		e, err = s.pgp(ownSource, peerSource)
+	} else {
+		e, err = s.jwe(ownSource, peerSource)
+	}
+	return e, own, peer, err
+}
+
+// sources are the sets or, with -probe, the one that seals with that key alone.
+func (s *settings) sources(own, peer *keyset.Set) (ownSource, peerSource keyset.Source, err error) {
+	if s.probe == "" {
+		return own, peer, nil
+	}
+	if k, err := own.Find(s.probe); err == nil {
+		source, err := keyset.NewRing(own).Probe(k.ID())
+		return source, peer, err
+	}
+	k, err := peer.Find(s.probe)
+	if err != nil {
+		return nil, nil, fmt.Errorf("-probe: it is no key of ours, nor of the partner: %w", err)
+	}
+	source, err := keyset.NewRing(peer).Probe(k.ID())
+	return own, source, err
+}
+
+func (s *settings) pgp(own, peer keyset.Source) (envelope.Envelope, error) {
+	if err := s.unfit("JOSE", "json-serialization", "key-alg", "content-alg", "sign-alg", "compress", "self", "partner"); err != nil {
+		return nil, err
+	}
+	encodings := map[string]pgp.Encoding{"": pgp.Base64URL, "base64url": pgp.Base64URL, "armor": pgp.Armor, "binary": pgp.Binary}
+	encoding, ok := encodings[s.encoding]
+	if !ok {
+		return nil, misuse("-encoding %s: it is base64url, armor, or binary", s.encoding)
+	}
+	waivers, err := s.waivers(map[string]func(string) envelope.Waiver{
+		"pgp.InsecureSHA1Certificates": pgp.InsecureSHA1Certificates,
+		"pgp.InsecureSHA1Signatures":   pgp.InsecureSHA1Signatures,
+		"pgp.InsecureShortRSA":         pgp.InsecureShortRSA,
+		"pgp.InsecureUnprotected":      pgp.InsecureUnprotected,
+		"pgp.InsecureUnsigned":         pgp.InsecureUnsigned,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pgp.New(pgp.Config{
+		Own: own, Peer: peer, Encoding: encoding, Waive: waivers, Observe: s.observe,
+		SealContext: s.context, OpenContext: s.context,
+		MaxAge: time.Duration(s.maxAge), MaxSize: s.maxSize, RequireBound: s.requireBound,
+	})
+}
+
+func (s *settings) jwe(own, peer keyset.Source) (envelope.Envelope, error) {
+	if err := s.unfit("OpenPGP", "encoding"); err != nil {
+		return nil, err
+	}
+	waivers, err := s.waivers(map[string]func(string) envelope.Waiver{
+		"jwe.InsecureCompression": jwe.InsecureCompression,
+		"jwe.InsecureEncryptOnly": jwe.InsecureEncryptOnly,
+		"jwe.InsecureLongIV":      jwe.InsecureLongIV,
+		"jwe.InsecureRSA1_5":      func(reason string) envelope.Waiver { return jwe.InsecureRSA1_5(reason) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return jwe.New(jwe.Config{
+		Own: own, Peer: peer, JSON: s.json, Seal: s.algorithms, Compress: s.compress, Waive: waivers, Observe: s.observe,
+		SealContext: s.context, OpenContext: s.context, Self: s.self, Partner: s.partner,
+		MaxAge: time.Duration(s.maxAge), MaxSize: s.maxSize, RequireBound: s.requireBound,
+	})
+}
+
+// unfit refuses flags that say nothing in the format of the keys.
+func (s *settings) unfit(format string, names ...string) (err error) {
+	s.c.flags.Visit(func(f *flag.Flag) {
+		if slices.Contains(names, f.Name) && err == nil {
+			err = misuse("-%s is for %s: the keys are not", f.Name, format)
+		}
+	})
+	return err
+}
+
+func (s *settings) waivers(known map[string]func(reason string) envelope.Waiver) ([]envelope.Waiver, error) {
+	var out []envelope.Waiver
+	for _, text := range s.waive {
+		name, reason, _ := strings.Cut(text, "=")
+		waive, ok := known[name]
+		switch {
+		case !ok:
+			return nil, misuse("-waive %s: the names for these keys are %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		case reason == "":
+			return nil, misuse("-waive %s: say why: -waive %s=REASON", name, name)
+		}
+		out = append(out, waive(reason))
+	}
+	return out, nil
+}
