@@ -44,7 +44,8 @@ func (r *rotation) show(ring *keyset.Ring) error {
 	s := ring.Load()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", s)
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	for k := range s.All() {
 		i := k.Material.Info()
 		end := ""
@@ -55,6 +56,9 @@ func (r *rotation) show(ring *keyset.Ring) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for line := range strings.Lines(table.String()) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
 	steps := due(s)
 	for k := range s.All() {
