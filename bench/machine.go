@@ -16,7 +16,7 @@ import (
 type machine struct {
 	Date    string
 	CPU     string
-	Cores   int
+	Cores   int // that were used
 	Go      string
 	Modules []string
 	Rounds  int
@@ -34,7 +34,7 @@ func thisMachine(rounds int) machine {
 	m := machine{
 		Date:   time.Now().UTC().Format(time.DateOnly),
 		CPU:    cpuModel(),
-		Cores:  runtime.NumCPU(),
+		Cores:  runtime.GOMAXPROCS(0),
 		Go:     fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH),
 		Rounds: rounds,
 	}

@@ -15,7 +15,7 @@ import (
 // Options are what the command line says.
 type options struct {
 	check         bool
-	rounds        int
+	rounds, cores int
 	visit         time.Duration
 	part, size    *regexp.Regexp
 	short         bool
@@ -30,6 +30,7 @@ func main() {
 	flag.BoolVar(&o.check, "check", false, "say pass or falls short for every goal, instead of the table")
 	flag.IntVar(&o.rounds, "rounds", 21, "how often each implementation is visited; payloads of 16 MiB less than half as often")
 	flag.DurationVar(&o.visit, "visit", 50*time.Millisecond, "how long a visit takes, if one operation does not take longer")
+	flag.IntVar(&o.cores, "cores", 2, "how many cores to use; the goals are for two")
 	flag.StringVar(&part, "profile", "", "measure only the parts whose names match this regular expression: "+strings.Join(partNames(), ", "))
 	flag.StringVar(&size, "size", "", "measure only payloads whose sizes match this regular expression: 1 KiB, 16 KiB, 1 MiB, 16 MiB")
 	flag.BoolVar(&o.short, "short", false, "a quick look: few rounds, no payload above 16 KiB")
@@ -68,8 +69,8 @@ func (o options) run() (bool, error) {
 	if !o.check {
 		return true, r.table(o.out)
 	}
-	verdicts := check(r)
-	return met(verdicts), printVerdicts(o.out, verdicts)
+	all := check(r)
+	return met(all), printJudged(o.out, r, all)
 }
 
 func (o options) report() (*report, error) {
@@ -79,6 +80,7 @@ func (o options) report() (*report, error) {
 	if o.short {
 		o.rounds, o.visit = min(o.rounds, 5), min(o.visit, 20*time.Millisecond)
 	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(min(max(o.cores, 1), runtime.NumCPU())))
 	r := &report{Machine: thisMachine(o.rounds)}
 	for _, c := range cases() {
 		if !o.part.MatchString(c.part) || !o.size.MatchString(sizeName(c.size)) || o.short && c.size > 16<<10 {

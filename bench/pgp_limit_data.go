@@ -11,13 +11,48 @@ import (
 	"encoding/binary"
 )
 
+// A pieces is a message in parts. Its octets are copied only where what is taken
+// lies in several parts.
+type pieces struct {
+	parts  [][]byte
+	joined []byte
+}
+
+func (p *pieces) len() int {
+	n := 0
+	for _, part := range p.parts {
+		n += len(part)
+	}
+	return n
+}
+
+// take returns the next n octets, until the next call.
+func (p *pieces) take(n int) []byte {
+	if len(p.parts[0]) >= n {
+		return p.cut(n)
+	}
+	out := p.joined[:0]
+	for len(out) < n {
+		out = append(out, p.cut(min(n-len(out), len(p.parts[0])))...)
+	}
+	return out
+}
+
+func (p *pieces) cut(n int) []byte {
+	out := p.parts[0][:n]
+	if p.parts[0] = p.parts[0][n:]; len(p.parts[0]) == 0 {
+		p.parts = p.parts[1:]
+	}
+	return out
+}
+
 // cfbData is SEIPD of version 1: AES-256 in CFB mode with a modification
 // detection code, RFC 9580, Section 5.13.1. It is composed of what the standard
 // library does fastest. To encrypt: D = CBC(P) under the IV E(0) has D[i] =
 // E(C[i]), and so C[i] = P[i] xor D[i-1]. To decrypt: blocks are independent.
 type cfbData struct {
 	stream []byte // a block of the key stream, and those of one step
-	joined []byte // where pieces meet
+	joined []byte
 	zero   [aes.BlockSize]byte
 }
 
@@ -25,7 +60,7 @@ type cfbData struct {
 const cfbStep = 8 << 10
 
 func newCFBData() *cfbData {
-	return &cfbData{stream: make([]byte, aes.BlockSize+cfbStep), joined: make([]byte, 0, 4096)}
+	return &cfbData{stream: make([]byte, aes.BlockSize+cfbStep), joined: make([]byte, 0, cfbStep)}
 }
 
 func (c *cfbData) append(out, session, head, payload, tail []byte) ([]byte, error) {
@@ -36,40 +71,29 @@ func (c *cfbData) append(out, session, head, payload, tail []byte) ([]byte, erro
 	var prefix [aes.BlockSize + 2]byte
 	rand.Read(prefix[:aes.BlockSize])
 	copy(prefix[aes.BlockSize:], prefix[aes.BlockSize-2:])
+	parts := [][]byte{prefix[:], head, payload, tail, mdc}
 	h := sha1.New()
-	for _, piece := range [][]byte{prefix[:], head, payload, tail, mdc} {
-		h.Write(piece)
+	for _, part := range parts {
+		h.Write(part)
 	}
 	block.Encrypt(c.stream, c.zero[:])
 	mode := cipher.NewCBCEncrypter(block, c.stream[:aes.BlockSize])
-
 	out = append(out, 1)
-	first := append(append(c.joined[:0], prefix[:]...), head...)
-	n := min(len(payload), aes.BlockSize-len(first)%aes.BlockSize)
-	first = append(first, payload[:n]...)
-	payload = payload[n:]
-	if whole := len(payload) &^ (aes.BlockSize - 1); whole != 0 {
-		out = c.xor(out, mode, first)
-		out = c.xor(out, mode, payload[:whole])
-		payload, first = payload[whole:], c.joined[:0]
-	}
-	last := append(append(append(first, payload...), tail...), mdc...)
-	return c.xor(out, mode, h.Sum(last)), nil
-}
-
-// xor appends the ciphertext of plain, which is whole blocks but at the end of
-// the message. plain has room for another block behind it if it is not.
-func (c *cfbData) xor(out []byte, mode cipher.BlockMode, plain []byte) []byte {
-	for len(plain) != 0 {
-		n := min(len(plain), cfbStep)
-		whole := (n + aes.BlockSize - 1) &^ (aes.BlockSize - 1)
-		mode.CryptBlocks(c.stream[aes.BlockSize:], plain[:whole])
+	plain := pieces{append(parts, h.Sum(nil)), c.joined}
+	for left := plain.len(); left > 0; left -= cfbStep {
+		n := min(left, cfbStep)
+		p := plain.take(n)
+		whole := n
+		if n%aes.BlockSize != 0 { // at the end: the block is filled with anything
+			whole = n + aes.BlockSize - n%aes.BlockSize
+			p = append(c.joined[:0], p...)[:whole]
+		}
+		mode.CryptBlocks(c.stream[aes.BlockSize:], p[:whole])
 		out = out[:len(out)+n]
-		subtle.XORBytes(out[len(out)-n:], plain[:n], c.stream)
-		copy(c.stream, c.stream[whole:whole+aes.BlockSize])
-		plain = plain[n:]
+		subtle.XORBytes(out[len(out)-n:], p[:n], c.stream)
+		copy(c.stream, c.stream[whole:][:aes.BlockSize])
 	}
-	return out
+	return out, nil
 }
 
 func (c *cfbData) open(session, body []byte) ([]byte, error) {
@@ -86,7 +110,7 @@ func (c *cfbData) open(session, body []byte) ([]byte, error) {
 			block.Encrypt(c.stream[aes.BlockSize+i:], rest[i:])
 		}
 		subtle.XORBytes(rest[:n], rest[:n], c.stream)
-		copy(c.stream, c.stream[whole:whole+aes.BlockSize])
+		copy(c.stream, c.stream[whole:][:aes.BlockSize])
 		rest = rest[n:]
 	}
 	plain, code := in[:len(in)-sha1.Size], in[len(in)-sha1.Size:]
@@ -118,32 +142,25 @@ func (a *aeadData) append(out, session, head, payload, tail []byte) ([]byte, err
 		return nil, err
 	}
 	out = append(append(out, a.header[1:]...), salt[:]...)
-	total := len(head) + len(payload) + len(tail)
+	plain := pieces{[][]byte{head, payload, tail}, a.joined}
+	total := plain.len()
 	index := 0
-	seal := func(chunk []byte) {
-		binary.BigEndian.PutUint64(nonce[4:], uint64(index))
-		out = aead.Seal(out, nonce, chunk, a.header)
+	for left := total; left > 0; left -= a.size {
+		out = aead.Seal(out, at(nonce, index), plain.take(min(left, a.size)), a.header)
 		index++
 	}
-	first := append(a.joined[:0], head...)
-	n := min(len(payload), a.size-len(first))
-	first, payload = append(first, payload[:n]...), payload[n:]
-	for len(first) == a.size || len(first) == 0 && len(payload) >= a.size {
-		if len(first) != 0 {
-			seal(first)
-			first = a.joined[:0]
-			continue
-		}
-		seal(payload[:a.size])
-		payload = payload[a.size:]
-	}
-	for rest := append(first, payload...); len(rest)+len(tail) != 0; rest = a.joined[:0] {
-		n := min(len(tail), a.size-len(rest))
-		rest, tail = append(rest, tail[:n]...), tail[n:]
-		seal(rest)
-	}
+	return aead.Seal(out, at(nonce, index), nil, a.final(total)), nil
+}
+
+// at returns the nonce of a chunk.
+func at(nonce []byte, index int) []byte {
 	binary.BigEndian.PutUint64(nonce[4:], uint64(index))
-	return aead.Seal(out, nonce, nil, binary.BigEndian.AppendUint64(a.header[:len(a.header):len(a.header)], uint64(total))), nil
+	return nonce
+}
+
+// final is the associated data of the last tag.
+func (a *aeadData) final(total int) []byte {
+	return binary.BigEndian.AppendUint64(a.header[:len(a.header):len(a.header)], uint64(total))
 }
 
 func (a *aeadData) open(session, body []byte) ([]byte, error) {
@@ -158,16 +175,14 @@ func (a *aeadData) open(session, body []byte) ([]byte, error) {
 	index := 0
 	for ; len(in) != 0; index++ {
 		n := min(len(in), a.size+aead.Overhead())
-		binary.BigEndian.PutUint64(nonce[4:], uint64(index))
 		// In place, and then to where the tag of the chunk before was.
-		plain, err := aead.Open(in[:0], nonce, in[:n], a.header)
+		plain, err := aead.Open(in[:0], at(nonce, index), in[:n], a.header)
 		if err != nil {
 			return nil, err
 		}
 		out, in = append(out, plain...), in[n:]
 	}
-	binary.BigEndian.PutUint64(nonce[4:], uint64(index))
-	_, err = aead.Open(nil, nonce, final, binary.BigEndian.AppendUint64(a.header[:len(a.header):len(a.header)], uint64(len(out))))
+	_, err = aead.Open(nil, at(nonce, index), final, a.final(len(out)))
 	return out, err
 }
 

@@ -9,10 +9,13 @@ import (
 // table prints the report as Markdown.
 func (r *report) table(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintln(&b, "Time over that of the bare primitives, and memory allocated, for one message.")
+	fmt.Fprintln(&b, "Time over that of the bare primitives (limit), and memory allocated, for one message.")
 	for _, p := range profiles() {
 		r.profile(&b, p)
 	}
+	r.keys(&b)
+	r.parallel(&b)
+	r.rest(&b)
 	fmt.Fprintf(&b, "\n%s\n", r.Machine)
 	_, err := io.WriteString(w, b.String())
 	return err
