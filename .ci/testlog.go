@@ -4,6 +4,10 @@
 // each package, the output of what failed, each test that was skipped and why,
 // and the sum. It exits with 1 if a test failed, if none ran, or if one was
 // skipped for anything but -vectors=false and the missing vectors.
+//
+// With -interop it also makes the table of messages that were exchanged with
+// peers, of what their tests tell as the attribute "interop". If the file holds
+// another one, it writes it anew, and exits with 1.
 package main
 
 import (
@@ -12,17 +16,22 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 )
 
 type event struct {
 	Action, Package, Test, Output, ImportPath string
+	Key, Value                                string
 	Elapsed                                   float64
 }
 
 func main() {
 	vectors := flag.Bool("vectors", true, "whether the test vectors are there")
+	interop := flag.String("interop", "", "the `file` with the table of peers")
 	flag.Parse()
+	var exchanged []string
 	output := map[string]*strings.Builder{}
 	passed, failed, skipped, refused := 0, 0, 0, 0
 	in := bufio.NewScanner(os.Stdin)
@@ -44,6 +53,11 @@ func main() {
 		case "output", "build-output":
 			if o := output[name]; o.Len() < 1<<20 {
 				o.WriteString(e.Output)
+			}
+			continue
+		case "attr":
+			if e.Key == "interop" {
+				exchanged = append(exchanged, e.Value)
 			}
 			continue
 		case "build-fail":
@@ -89,7 +103,46 @@ func main() {
 		fmt.Printf("%d tests were skipped that must run here\n", refused)
 	}
 	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)
+	if *interop != "" && failed == 0 && !current(*interop, table(exchanged)) {
+		failed++
+	}
 	if failed != 0 || refused != 0 || passed == 0 {
 		os.Exit(1)
 	}
+}
+
+// table returns the document about peers: format, peer, what was exchanged, how
+// many of its messages we opened, and how many of ours it did.
+func table(exchanged []string) string {
+	var b strings.Builder
+	b.WriteString("# Messages exchanged with other programs\n\n" +
+		"Made by `.ci/run` from what the tests of the peers tell: each number is messages that one side made and the other opened, " +
+		"with every signature verified. The programs are those of Debian and of npm, as `.ci/run` installs them.\n\n" +
+		"| format | program | what | its messages that we opened | ours that it opened |\n|---|---|---|---|---|\n")
+	slices.Sort(exchanged)
+	theirs, ours := 0, 0
+	for _, line := range exchanged {
+		cells := strings.Split(line, "|")
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+		n, err := strconv.Atoi(cells[len(cells)-2])
+		m, err2 := strconv.Atoi(cells[len(cells)-1])
+		if err != nil || err2 != nil {
+			panic(line)
+		}
+		theirs, ours = theirs+n, ours+m
+	}
+	fmt.Fprintf(&b, "| | | **together** | **%d** | **%d** |\n", theirs, ours)
+	return b.String()
+}
+
+func current(name, want string) bool {
+	if have, err := os.ReadFile(name); err == nil && string(have) == want {
+		return true
+	}
+	if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+		fmt.Println(err)
+		return false
+	}
+	fmt.Printf("%s was not what the tests tell; it has been written anew: look at it and commit it\n", name)
+	return false
 }

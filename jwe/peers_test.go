@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -34,6 +35,12 @@ func missing(t *testing.T, what string) {
 	t.Skipf("peer is missing: %s", what)
 }
 
+// interop tells whoever reads the output of go test how many messages of a
+// peer we opened, and how many of ours it did. docs/interop.md is made of it.
+func interop(t testing.TB, peer, what string, theirs, ours int) {
+	t.Attr("interop", fmt.Sprintf("JOSE|%s|%s|%d|%d", peer, what, theirs, ours))
+}
+
 // A job asks a peer to open a token, or to seal a payload.
 type job struct {
 	Token     string          `json:"token,omitempty"`
@@ -56,13 +63,13 @@ func TestPeerNode(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "jose")); dir == "" || err != nil {
 		missing(t, "node_modules/jose in the folder that SEALWAX_NODE_MODULES names")
 	}
-	testPeer(t, node, nodeScript, "peer.mjs")
+	testPeer(t, "jose (Node)", node, nodeScript, "peer.mjs")
 }
 
 func TestPeerJWCrypto(t *testing.T) {
 	for _, name := range []string{"/usr/bin/python3", "python3"} { // Debian's, which has Debian's packages
 		if python, err := exec.LookPath(name); err == nil && exec.Command(python, "-c", "import jwcrypto").Run() == nil {
-			testPeer(t, python, pythonScript, "peer.py")
+			testPeer(t, "jwcrypto (Python)", python, pythonScript, "peer.py")
 			return
 		}
 	}
@@ -70,7 +77,7 @@ func TestPeerJWCrypto(t *testing.T) {
 }
 
 // testPeer exchanges a message in both directions for every profile.
-func testPeer(t *testing.T, program, script, name string) {
+func testPeer(t *testing.T, peer, program, script, name string) {
 	path := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(path, []byte(script), 0o600))
 
@@ -108,6 +115,7 @@ func testPeer(t *testing.T, program, script, name string) {
 	var results []struct{ Out, Err string }
 	require.NoError(t, json.Unmarshal(out, &results))
 	require.Len(t, results, len(jobs))
+	opened, openedByIt := 0, 0
 	for i, r := range results {
 		j := jobs[i]
 		what := string(j.Key + " " + j.Content + " " + j.Signature)
@@ -115,13 +123,17 @@ func testPeer(t *testing.T, program, script, name string) {
 			continue
 		}
 		if j.Token != "" {
-			assert.Equal(t, base64.StdEncoding.EncodeToString(payload), r.Out, "the peer opens ours: %s", what)
+			if assert.Equal(t, base64.StdEncoding.EncodeToString(payload), r.Out, "the peer opens ours: %s", what) {
+				openedByIt++
+			}
 			continue
 		}
 		m := open(t, worlds[i/2].ours(t, jwe.Config{}), []byte(r.Out))
-		assert.Equal(t, payload, m.Payload, "we open the peer's: %s", what)
+		if assert.Equal(t, payload, m.Payload, "we open the peer's: %s", what) {
+			opened++
+		}
 	}
-	t.Logf("%d messages in each direction", len(jobs)/2)
+	interop(t, peer, "every pair of key and content algorithm; every signature; P-256, P-384, P-521, X25519; keys made anew", opened, openedByIt)
 }
 
 func written(t testing.TB, write func(io.Writer) error) json.RawMessage {

@@ -32,6 +32,12 @@ func peer(t testing.TB, name string) string {
 	return path
 }
 
+// interop tells whoever reads the output of go test how many messages of a
+// peer we opened, and how many of ours it did. docs/interop.md is made of it.
+func interop(t testing.TB, peer, what string, theirs, ours int) {
+	t.Attr("interop", fmt.Sprintf("OpenPGP|%s|%s|%d|%d", peer, what, theirs, ours))
+}
+
 // A gnupg is a GnuPG home of its own, with what a partner has in it.
 type gnupg struct {
 	t    testing.TB
@@ -114,6 +120,10 @@ func TestGnuPG(t *testing.T) {
 	}
 	id := func(k *pgp.Key) string { return string(k.Info().ID) }
 	e := newEnvelope(t, pgp.Config{Own: active(t, ourKeys...), Peer: active(t, theirKeys...)})
+	opened, openedByIt := 0, 0
+	t.Cleanup(func() {
+		interop(t, "GnuPG (gpg)", "RSA, Curve25519, P-256; up to 3 signers and recipients; armor, binary, base64; compressed; hidden recipients", opened, openedByIt)
+	})
 
 	t.Run("gpg seals", func(t *testing.T) {
 		for _, who := range []struct {
@@ -163,6 +173,7 @@ func TestGnuPG(t *testing.T) {
 					if !strings.Contains(options, "throw") {
 						assert.Len(t, m.Addressed, len(who.recipients))
 					}
+					opened++
 				})
 			}
 		}
@@ -192,6 +203,7 @@ func TestGnuPG(t *testing.T) {
 							assert.Contains(t, status, "VALIDSIG "+id(k))
 						}
 						assert.Equal(t, len(theirs), strings.Count(status, "ENC_TO"))
+						openedByIt++
 					})
 				}
 			}
@@ -288,6 +300,7 @@ func TestSequoia(t *testing.T) {
 		secrets, theirs, publics = append(secrets, path), append(theirs, k), append(publics, public(k))
 	}
 	in := write("body.json", body)
+	opened, openedByIt := 0, 0
 	ours := []*pgp.Key{bankRSA(), bank()}
 	var certs []string
 	for i, k := range ours {
@@ -318,6 +331,7 @@ func TestSequoia(t *testing.T) {
 					assert.True(t, m.SignedBy(theirs[i].Info().ID))
 				}
 				assert.Len(t, m.Addressed, len(recipients))
+				opened++
 			}
 		}
 	}
@@ -332,7 +346,9 @@ func TestSequoia(t *testing.T) {
 			for _, to := range [][]*pgp.Key{publics[i : i+1], publics} {
 				e := newEnvelope(t, pgp.Config{Own: active(t, us...), Peer: active(t, to...), Encoding: pgp.Binary})
 				assert.Equal(t, body, sq(append(args, write("message", seal(t, e, body)))...))
+				openedByIt++
 			}
 		}
 	}
+	interop(t, "Sequoia (sq)", "RSA, Curve25519, P-256; up to 3 signers, 2 recipients; padded and compressed", opened, openedByIt)
 }

@@ -84,6 +84,10 @@ func TestOpenPGPJS(t *testing.T) {
 		require.NoError(t, k.SelfTest(t.Context()), kind)
 		theirs[kind] = k
 	}
+	opened, openedByIt := 0, 0
+	t.Cleanup(func() {
+		interop(t, "OpenPGP.js", "RSA, Curve25519, P-256, version 6 keys; up to 3 signers; AEAD of RFC 9580; compressed; hidden recipients", opened, openedByIt)
+	})
 	ours := map[string]*pgp.Key{"rsa": bankRSA(), "curve25519": bank(), "v6": v6Own(t)}
 	sets := func(m map[string]*pgp.Key, names ...string) (keys []*pgp.Key) {
 		for _, n := range names {
@@ -117,12 +121,14 @@ func TestOpenPGPJS(t *testing.T) {
 				assert.Equal(t, body, m.Payload)
 				assert.Len(t, m.Signers, len(them))
 				assert.Equal(t, job.Hidden, len(m.Addressed) == 0)
+				opened++
 			})
 		}
 		t.Run(fmt.Sprintf("opens %v to %v", tt.ours, tt.theirs), func(t *testing.T) {
 			answer := js(jsJob{Op: "open", Keys: themPrivate, Others: usPublic, Message: seal(t, e, body)})
 			assert.Equal(t, body, answer.Message)
 			assert.Equal(t, len(us), answer.Good)
+			openedByIt++
 		})
 	}
 }

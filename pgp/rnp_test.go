@@ -59,6 +59,10 @@ func TestRNP(t *testing.T) {
 		publics = append(publics, public(k))
 	}
 
+	opened, openedByIt := 0, 0
+	t.Cleanup(func() {
+		interop(t, "RNP", "RSA, Curve25519, P-256; up to 3 signers, 2 recipients; compressed; AEAD of LibrePGP (EAX, OCB)", opened, openedByIt)
+	})
 	t.Run("rnp seals", func(t *testing.T) {
 		e := newEnvelope(t, pgp.Config{Own: active(t, ours...), Peer: active(t, publics...)})
 		for _, signers := range [][]*pgp.Key{theirs[:1], theirs[1:2], theirs[2:], theirs} {
@@ -81,6 +85,7 @@ func TestRNP(t *testing.T) {
 					assert.Equal(t, content, m.Content, options)
 					assert.Len(t, m.Signers, len(signers))
 					assert.Len(t, m.Addressed, len(recipients))
+					opened++
 				}
 			}
 		}
@@ -98,6 +103,7 @@ func TestRNP(t *testing.T) {
 					assert.Equal(t, body, got)
 					assert.Equal(t, len(signers), strings.Count(said, "Good signature"), said)
 					assert.Contains(t, said, "verified successfully")
+					openedByIt++
 				}
 			}
 		}

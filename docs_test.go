@@ -1,0 +1,135 @@
+package sealwax_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/keyset"
+	"github.com/sealwax/sealwax/pgp"
+)
+
+func documents(t *testing.T) []string {
+	var all []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "pgp/*.md", "jwe/*.md", "examples/*/*.md"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		all = append(all, files...)
+	}
+	require.Contains(t, all, "README.md")
+	require.Contains(t, all, filepath.Join("docs", "rotation.md"))
+	return all
+}
+
+func text(t *testing.T, name string) string {
+	raw, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(raw)
+}
+
+var fence = regexp.MustCompile("(?m)^(?:<!-- (\\S+) -->\n)?```(\\w*)\n((?s:.*?))^```$")
+
+// Every block of code in the documents is run: Go, and what a program prints, is
+// quoted from a file of a package that go test runs; a session of a shell is run
+// by TestSessions; commands alone are those of .ci/run, or named here.
+func TestCodeBlocks(t *testing.T) {
+	elsewhere := []string{ // what only a user can run
+		"go get github.com/sealwax/sealwax",
+		"go install github.com/sealwax/sealwax/examples/sealctl@latest",
+		"bash .ci/run",
+	}
+	ci := text(t, ".ci/run")
+	for _, name := range documents(t) {
+		document := text(t, name)
+		blocks := fence.FindAllStringSubmatch(document, -1)
+		assert.Equal(t, strings.Count(document, "\n```")/2, len(blocks), "%s: a block was not recognized", name)
+		for _, b := range blocks {
+			file, language, code := b[1], b[2], b[3]
+			switch language {
+			case "console":
+				assert.Equal(t, "docs", filepath.Dir(name), "%s: TestSessions runs the documents in docs", name)
+			case "sh":
+				for line := range strings.Lines(code) {
+					command, _, _ := strings.Cut(line, " #")
+					command = strings.TrimSpace(command)
+					assert.True(t, slices.Contains(elsewhere, command) || strings.Contains(ci, command), "%s: nobody runs %s", name, command)
+				}
+			default:
+				if !assert.NotEmpty(t, file, "%s: no comment says where this is from:\n%s", name, code) {
+					continue
+				}
+				assert.Contains(t, unindented(text(t, file)), "\n"+unindented(code), "%s: %s does not hold this", name, file)
+				tests, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*_test.go"))
+				require.NoError(t, err)
+				assert.NotEmpty(t, tests, "%s: nothing runs %s", name, file)
+			}
+		}
+	}
+}
+
+// unindented is s without the tabs, and the marks of a comment, that lines begin with.
+func unindented(s string) string {
+	return regexp.MustCompile(`(?m)^\t*(// (level=|\d{3} ))?`).ReplaceAllString(s, "$2")
+}
+
+func TestReadmeCommands(t *testing.T) {
+	readme, ci := text(t, "README.md"), text(t, ".ci/run")
+	for _, command := range []string{"go run ./examples/rotation", "go test ./..."} {
+		assert.Contains(t, readme, "\n"+command+" ")
+		assert.Contains(t, ci, " "+command)
+	}
+}
+
+// What the documents point at is there: files, tests, methods.
+func TestDocumentsPointSomewhere(t *testing.T) {
+	tests := map[string]bool{}
+	require.NoError(t, filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example|Benchmark)\w+)`).FindAllStringSubmatch(text(t, path), -1) {
+			tests[m[1]] = true
+		}
+		return nil
+	}))
+	methods := map[string][]reflect.Type{
+		"Ring": {reflect.TypeFor[*keyset.Ring]()}, "Set": {reflect.TypeFor[*keyset.Set]()}, "Key": {reflect.TypeFor[*pgp.Key]()},
+		"Message": {reflect.TypeFor[*envelope.Message]()}, "Envelope": {reflect.TypeFor[envelope.Envelope]()},
+	}
+	for _, name := range documents(t) {
+		prose := fence.ReplaceAllString(text(t, name), "")
+		for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(prose, -1) {
+			target, _, _ := strings.Cut(link[1], "#")
+			if strings.HasPrefix(target, "https://") || target == "" {
+				continue
+			}
+			_, err := os.Stat(filepath.Join(filepath.Dir(name), target))
+			assert.NoError(t, err, "%s links to %s", name, link[1])
+		}
+		for _, m := range regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Z_0-9]\\w*)`").FindAllStringSubmatch(prose, -1) {
+			if m[1] != "TestXxx" {
+				assert.True(t, tests[m[1]], "%s names %s", name, m[1])
+			}
+		}
+		for _, m := range regexp.MustCompile("`(Ring|Set|Key|Message|Envelope)\\.(\\w+)`").FindAllStringSubmatch(prose, -1) {
+			found := false
+			for _, typ := range methods[m[1]] {
+				_, method := typ.MethodByName(m[2])
+				field := false
+				if typ.Kind() == reflect.Pointer {
+					_, field = typ.Elem().FieldByName(m[2])
+				}
+				found = found || method || field
+			}
+			assert.True(t, found, "%s names %s.%s", name, m[1], m[2])
+		}
+	}
+}
