@@ -3,10 +3,12 @@ package envelopetest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +22,8 @@ import (
 // test open each other's messages. Every method panics outside of tests, and on
 // a Fake that [New] did not make. It is safe for concurrent use.
 type Fake struct {
-	test testing.TB
+	test      testing.TB
+	own, peer *keyset.Ring // of NewPair; a fake of New has none
 
 	mu       sync.Mutex
 	reject   envelope.Reason
@@ -53,6 +56,8 @@ const header = "envelopetest: neither signed nor encrypted\n"
 // A wire is a message as text. The payload is a string where it can be.
 type wire struct {
 	Test    string            `json:"test"`
+	Nonce   string            `json:"nonce,omitempty"`
+	To      []keyset.ID       `json:"to,omitempty"`
 	Text    string            `json:"text,omitempty"`
 	Octets  []byte            `json:"octets,omitempty"`
 	Header  map[string]any    `json:"header,omitempty"`
@@ -78,14 +83,25 @@ func (f *Fake) Message(payload string, signers ...envelope.KeyUse) []byte {
 }
 
 // MessageFrom returns what opens to m, for handlers that look at more than the
-// payload and its signers. Where m leaves the decrypter, the format, or the time
-// empty, the fake fills them in.
+// payload and its signers. Where m leaves the decrypter, the format, the time, or
+// the state of a key empty, the fake fills them in.
 func (f *Fake) MessageFrom(m envelope.Message) []byte {
 	f.check()
+	return f.write(wire{}, m)
+}
+
+func (f *Fake) write(w wire, m envelope.Message) []byte {
 	if m.Decrypter.ID == "" {
 		m.Decrypter = f.key(true, keyset.Encryption)
 	}
-	w := wire{Test: f.test.Name(), Header: m.Header, Message: &m}
+	m.Decrypter.State = orActive(m.Decrypter.State)
+	m.Signers, m.Ignored = slices.Clone(m.Signers), slices.Clone(m.Ignored)
+	for _, list := range [][]envelope.KeyUse{m.Signers, m.Ignored} {
+		for i := range list {
+			list[i].State = orActive(list[i].State)
+		}
+	}
+	w.Test, w.Header, w.Message = f.test.Name(), m.Header, &m
 	for _, waiver := range m.Waived {
 		w.Waived = append(w.Waived, [2]string{waiver.Name(), waiver.Reason()})
 	}
@@ -100,7 +116,16 @@ func (f *Fake) MessageFrom(m envelope.Message) []byte {
 		f.test.Helper()
 		f.test.Fatalf("envelopetest: the message cannot be written: %v", err)
 	}
-	return append([]byte(header), append(raw, '\n')...)
+	raw = append(raw, '\n')
+	return slices.Concat([]byte(header), []byte(checksum(raw)), []byte("\n"), raw)
+}
+
+// orActive is the state of a key of which the test says none.
+func orActive(s keyset.State) keyset.State {
+	if s == 0 {
+		return keyset.Active
+	}
+	return s
 }
 
 // Seal implements [envelope.Envelope].
@@ -113,6 +138,9 @@ func (f *Fake) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	defer f.mu.Unlock()
 	if err := errors.Join(f.fail, f.failSeal); err != nil {
 		return nil, err
+	}
+	if f.own != nil {
+		return f.sealWithRings(payload)
 	}
 	f.payloads = append(f.payloads, string(payload))
 	return f.Message(string(payload)), nil
@@ -132,24 +160,36 @@ func (f *Fake) Open(ctx context.Context, sealed []byte) (*envelope.Message, erro
 	case f.reject != "":
 		return nil, envelope.Reject(f.reject, errors.New("as the test asked for"))
 	}
-	return f.decode(sealed)
+	m, to, err := f.decode(sealed)
+	if err == nil && f.own != nil {
+		err = f.judge(m, to)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 var errOtherTest = errors.New("a fake of another test made the message")
 
-func (f *Fake) decode(sealed []byte) (*envelope.Message, error) {
+// decode reads a message, and the keys that it is for.
+func (f *Fake) decode(sealed []byte) (m *envelope.Message, to []keyset.ID, err error) {
 	raw, ok := bytes.CutPrefix(sealed, []byte(header))
-	if !ok {
-		return nil, envelope.Reject(envelope.Malformed, errors.New("no fake made the message"))
+	sum, raw, ok2 := bytes.Cut(raw, []byte("\n"))
+	if !ok || !ok2 {
+		return nil, nil, envelope.Reject(envelope.Malformed, errors.New("no fake made the message"))
+	}
+	if string(sum) != checksum(raw) {
+		return nil, nil, envelope.Reject(envelope.Corrupt, errors.New("the message was changed: make it with Message or MessageFrom"))
 	}
 	var w wire
 	if err := json.Unmarshal(raw, &w); err != nil || w.Message == nil {
-		return nil, envelope.Reject(envelope.Malformed, err)
+		return nil, nil, envelope.Reject(envelope.Malformed, err)
 	}
 	if w.Test != f.test.Name() {
-		return nil, envelope.Reject(envelope.NotForUs, errOtherTest)
+		return nil, nil, envelope.Reject(envelope.NotForUs, errOtherTest)
 	}
-	m := w.Message
+	m = w.Message
 	m.Payload, m.Header = []byte(w.Text), w.Header
 	if w.Octets != nil {
 		m.Payload = w.Octets
@@ -163,8 +203,11 @@ func (f *Fake) decode(sealed []byte) (*envelope.Message, error) {
 	if m.Opened.IsZero() {
 		m.Opened = time.Now()
 	}
-	return m, nil
+	return m, w.To, nil
 }
+
+// checksum finds a message that a test changed, as a real one is found.
+func checksum(raw []byte) string { return fmt.Sprintf("checksum %x", sha256.Sum256(raw)) }
 
 // SealTo implements [envelope.Streamer].
 func (f *Fake) SealTo(ctx context.Context, dst io.Writer, payload io.Reader) error {
