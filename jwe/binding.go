@@ -18,7 +18,7 @@ func (e *Envelope) bind(h *writer, c *exchange.Call) {
 		h.text("iss", e.c.Self)
 		h.text("aud", e.c.Partner)
 		h.value("iat", c.At.Unix())
-		h.text("jti", base64url.EncodeToString(jti[:]))
+		h.text("jti", rawURL.EncodeToString(jti[:]))
 	}
 	if e.c.SealContext != "" {
 		h.text(contextParameter, e.c.SealContext)

@@ -2,17 +2,17 @@ package jwe
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
+
+	"github.com/sealwax/sealwax/internal/base64url"
 )
 
 var (
 	errNotBase64 = errors.New("a part is not base64url in its one spelling")
-	base64url    = base64.RawURLEncoding.Strict()
+	rawURL       = base64.RawURLEncoding
 )
 
 // split returns the parts of a compact serialization: those before the large one,
@@ -35,25 +35,7 @@ func split(token []byte, n int) ([][]byte, error) {
 // decodeTo writes what part spells to dst, which has exactly decodedLen octets.
 // Other spellings of the same octets are errors, so that a token has only one.
 func decodeTo(dst, part []byte) error {
-	if len(part) <= large {
-		return decodeRun(dst, part)
-	}
-	var first error
-	var wg sync.WaitGroup
-	half := len(part) / 8 * 4
-	wg.Go(func() { first = decodeRun(dst[:half/4*3], part[:half]) })
-	err := decodeRun(dst[half/4*3:], part[half:])
-	wg.Wait()
-	return cmp.Or(first, err)
-}
-
-// decodeRun counts what it got: the strict decoder of the standard library refuses
-// padding and unused bits but skips line ends, and a part that has some spells fewer
-// octets than its length does. That holds for every length of base64url, of which
-// 1 modulo 4 is none.
-func decodeRun(dst, part []byte) error {
-	n, err := base64url.Decode(dst, part)
-	if err != nil || n != len(dst) || len(part)%4 == 1 {
+	if base64url.Decode(dst, part) != nil {
 		return errNotBase64
 	}
 	return nil
@@ -69,25 +51,13 @@ func decode(part []byte) ([]byte, error) {
 // decodeText decodes a base64url member of a header or a JWK.
 func decodeText(s string) ([]byte, error) { return decode([]byte(s)) }
 
-// large is where it pays to encode or decode in two halves at once: base64 is the
-// most expensive part of a large message.
-const large = 128 << 10
-
 // appendEncoded appends octets in base64url. It is append(dst, …) for a dst
 // with the capacity, without a copy.
 func appendEncoded(dst, octets []byte) []byte {
-	if len(octets) <= large {
-		return base64url.AppendEncode(dst, octets)
-	}
 	n := base64url.EncodedLen(len(octets))
-	dst = slices.Grow(dst, n)
-	out := dst[len(dst) : len(dst)+n]
-	var wg sync.WaitGroup
-	half := len(octets) / 6 * 3
-	wg.Go(func() { base64url.Encode(out, octets[:half]) })
-	base64url.Encode(out[half/3*4:], octets[half:])
-	wg.Wait()
-	return dst[:len(dst)+n]
+	dst = slices.Grow(dst, n)[:len(dst)+n]
+	base64url.Encode(dst[len(dst)-n:], octets)
+	return dst
 }
 
 // looksSigned reports whether content is meant to be a JWS: in compact

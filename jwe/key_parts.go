@@ -268,7 +268,7 @@ func parseEphemeral(jwk map[string]any) (kind, *ecdh.PublicKey, error) {
 // publicJWK returns the members of a public key of ECDH-ES.
 func publicJWK(p *ecdh.PublicKey) map[string]string {
 	octets := p.Bytes()
-	enc := base64url.EncodeToString
+	enc := rawURL.EncodeToString
 	if p.Curve() == ecdh.X25519() {
 		return map[string]string{"kty": "OKP", "crv": string(kindX25519), "x": enc(octets)}
 	}
@@ -287,14 +287,14 @@ func publicJWK(p *ecdh.PublicKey) map[string]string {
 func (k *Key) thumbprint() (keyset.ID, error) {
 	if k.kind == kindX25519 {
 		sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"X25519","kty":"OKP","x":"%s"}`, publicJWK(k.dh)["x"]))
-		return keyset.ID(base64url.EncodeToString(sum[:])), nil
+		return keyset.ID(rawURL.EncodeToString(sum[:])), nil
 	}
 	jwk := jose.JSONWebKey{Key: k.public}
 	sum, err := jwk.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return "", errors.New("a public key that is not valid")
 	}
-	return keyset.ID(base64url.EncodeToString(sum)), nil
+	return keyset.ID(rawURL.EncodeToString(sum)), nil
 }
 
 // fingerprints are further names that partners give to a key: the SHA-256 of
@@ -305,5 +305,5 @@ func (k *Key) fingerprints() []string {
 		return nil
 	}
 	sum := sha256.Sum256(der)
-	return []string{hex.EncodeToString(sum[:]), base64url.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString(sum[:])}
+	return []string{hex.EncodeToString(sum[:]), rawURL.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString(sum[:])}
 }

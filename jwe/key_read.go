@@ -148,6 +148,6 @@ func certified(c *x509.Certificate) spec {
 	sum := sha256.Sum256(c.Raw)
 	return spec{
 		notBefore: c.NotBefore, notAfter: c.NotAfter,
-		hints: []string{base64url.EncodeToString(sum[:]), hex.EncodeToString(sum[:])},
+		hints: []string{rawURL.EncodeToString(sum[:]), hex.EncodeToString(sum[:])},
 	}
 }

@@ -71,7 +71,7 @@ func (k *Key) jwk() (map[string]any, error) {
 			members[name] = v
 		}
 		if private, ok := k.private.(*ecdh.PrivateKey); ok {
-			members["d"] = base64url.EncodeToString(private.Bytes())
+			members["d"] = rawURL.EncodeToString(private.Bytes())
 		}
 	default:
 		key := any(k.public)
