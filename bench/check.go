@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 )
 
@@ -56,34 +55,34 @@ func together(figures []judgedFigure) verdict {
 	return v
 }
 
-// judge compares one figure. What is not a number falls short.
+// judge compares one figure.
 func (f figure) judge(r *report) judgedFigure {
 	got, measured := f.got(r)
 	if !measured {
 		return judgedFigure{notMeasured, f.what}
 	}
 	want := f.want(r)
-	good := got <= want
+	good := got.median <= want
 	if f.kind == fasterBy {
-		good = got >= want
+		good = got.median >= want
 	}
 	v := fallsShort
-	if good && !math.IsNaN(got) {
+	if good { // what is not a number is neither
 		v = passes
 	}
 	return judgedFigure{v, f.what + ": " + f.kind.print(got, want)}
 }
 
-func (k kind) print(got, want float64) string {
+func (k kind) print(got summary, want float64) string {
 	switch k {
 	case fasterBy:
-		return fmt.Sprintf("%.2f times, at least %.2f", got, want)
+		return fmt.Sprintf("%s times, at least %.2f", got, want)
 	case memoryAtMost:
-		return fmt.Sprintf("memory %s, at most %s", memory(got), memory(want))
+		return fmt.Sprintf("memory %s, at most %s", memory(got.median), memory(want))
 	case nanoseconds:
-		return fmt.Sprintf("%.1f ns, at most %.0f ns", got, want)
+		return fmt.Sprintf("%.1f ns, at most %.0f ns", got.median, want)
 	}
-	return fmt.Sprintf("time %.2f, at most %.2f", got, want)
+	return fmt.Sprintf("time %s, at most %.2f", got, want)
 }
 
 // met reports whether no goal falls short.

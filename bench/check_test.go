@@ -154,6 +154,6 @@ func TestPrintJudged(t *testing.T) {
 	require.NoError(t, printJudged(&b, r, check(r)))
 	assert.Contains(t, b.String(), "falls short   lookup of a key under a writer at 1 kHz: 20 ns, no memory\n"+
 		"    falls short   lookup: sealwax, keys replaced a thousand times a second: 30.0 ns, at most 20 ns\n")
-	assert.Contains(t, b.String(), "    pass          jwe-rsa Seal 1 MiB, go-jose over ours: 3.33 times, at least 2.50\n")
+	assert.Contains(t, b.String(), "    pass          jwe-rsa Seal 1 MiB, go-jose over ours: 3.33 (3.33–3.33) times, at least 2.50\n")
 	assert.Contains(t, b.String(), "    pass          jwe-rsa Seal 1 KiB: memory 2 KiB, at most 13 KiB\n")
 }

@@ -7,9 +7,9 @@
 //	cd bench && go test -bench .    # the same work for benchstat
 //
 // All implementations run interleaved in one process. A round visits each of
-// them once, in rotating order; a visit begins with a garbage collection and one
-// operation that is not measured, and ends after as many as fit in its time, with
-// the garbage collections that they cause. A ratio is taken within one round, so
+// them once, in rotating order; a visit begins with a garbage collection and a few
+// operations that are not measured, and goes on with as many as fit in its time,
+// and the garbage collections that they cause. A ratio is taken within one round, so
 // that a machine that slows down changes both of its sides; what is printed is
 // the median over the rounds, with the quartiles.
 //

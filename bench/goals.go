@@ -8,11 +8,11 @@ type goal struct {
 	figures []figure
 }
 
-// A figure is one number of a goal: a median over the rounds.
+// A figure is one number of a goal: the median over the rounds counts.
 type figure struct {
 	what string
 	kind kind
-	got  func(r *report) (value float64, measured bool)
+	got  func(r *report) (value summary, measured bool)
 	want func(r *report) float64 // asked for what was measured
 }
 
@@ -129,7 +129,7 @@ func pgpChunks() []figure {
 	out := []figure{toLimit(pgpV6, "Open", small, 0, 1.10)}
 	for _, chunk := range chunkOctets() {
 		name := chunkName(us, chunk)
-		out = append(out, figure{partChunks + " Open " + sizeName(chunksSize) + ": " + name, memoryAtMost, func(r *report) (float64, bool) {
+		out = append(out, figure{partChunks + " Open " + sizeName(chunksSize) + ": " + name, memoryAtMost, func(r *report) (summary, bool) {
 			return r.find(partChunks, "Open", chunksSize, 0, 0).median(name, (*series).bytes)
 		}, always(24 * kib)})
 	}
@@ -151,10 +151,10 @@ func beside(part string, size int, name, base string, most float64) []figure {
 	find := func(r *report) *result { return r.find(part, "Open", size, mostKeys, 0) }
 	what := fmt.Sprintf("%s Open %s, %d keys: %s", part, sizeName(size), mostKeys, name)
 	return []figure{
-		{what, timeAtMost, func(r *report) (float64, bool) { return find(r).medianRatio(name, base) }, always(most)},
-		{what, memoryAtMost, func(r *report) (float64, bool) { return find(r).median(name, (*series).bytes) }, func(r *report) float64 {
+		{what, timeAtMost, func(r *report) (summary, bool) { return find(r).medianRatio(name, base) }, always(most)},
+		{what, memoryAtMost, func(r *report) (summary, bool) { return find(r).median(name, (*series).bytes) }, func(r *report) float64 {
 			named, _ := find(r).median(base, (*series).bytes)
-			return most * named
+			return most * named.median
 		}},
 	}
 }
@@ -163,7 +163,7 @@ func notUsedBefore() []figure {
 	var out []figure
 	for _, part := range []string{partJOSEKeys, partPGPKeys} {
 		what := fmt.Sprintf("%s Open %s, %d keys: %s", part, sizeName(keysSize), mostKeys, usNew)
-		out = append(out, figure{what, timeAtMost, func(r *report) (float64, bool) {
+		out = append(out, figure{what, timeAtMost, func(r *report) (summary, bool) {
 			return r.find(part, "Open", keysSize, mostKeys, 0).medianRatio(usNew, privateOp)
 		}, func(r *report) float64 { return mostKeys/float64(max(r.Machine.Cores, 1)) + 1 }})
 	}
@@ -178,7 +178,7 @@ func inParallel() []figure {
 			least float64
 		}{{medium, 1.85}, {large, 1.5}} {
 			for _, op := range []string{"Seal", "Open"} {
-				out = append(out, figure{fmt.Sprintf("%s %s %s", part, op, sizeName(c.size)), fasterBy, func(r *report) (float64, bool) {
+				out = append(out, figure{fmt.Sprintf("%s %s %s", part, op, sizeName(c.size)), fasterBy, func(r *report) (summary, bool) {
 					return r.find(part, op, c.size, 0, 0).medianRatio(onCores(us, 1), onCores(us, 0))
 				}, always(c.least)})
 			}
@@ -190,9 +190,9 @@ func inParallel() []figure {
 func lookup() []figure {
 	find := func(r *report) *result { return r.find(partLookup, "Lookup", 0, mostKeys, 0) }
 	return []figure{
-		{partLookup + ": " + swapped, nanoseconds, func(r *report) (float64, bool) { return find(r).median(swapped, (*series).times) }, always(20)},
+		{partLookup + ": " + swapped, nanoseconds, func(r *report) (summary, bool) { return find(r).median(swapped, (*series).times) }, always(20)},
 		// Less than an octet in a thousand lookups is the program's, not theirs.
-		{partLookup + ": " + atRest, memoryAtMost, func(r *report) (float64, bool) { return find(r).median(atRest, (*series).bytes) }, always(1e-3)},
+		{partLookup + ": " + atRest, memoryAtMost, func(r *report) (summary, bool) { return find(r).median(atRest, (*series).bytes) }, always(1e-3)},
 	}
 }
 
@@ -202,14 +202,14 @@ func toLimit(part, op string, size, cores int, most float64) figure {
 	if cores == 1 {
 		what += ", one core"
 	}
-	return figure{what, timeAtMost, func(r *report) (float64, bool) {
+	return figure{what, timeAtMost, func(r *report) (summary, bool) {
 		return r.find(part, op, size, 0, cores).medianRatio(us, limit)
 	}, always(most)}
 }
 
 // faster is the time of a peer over ours.
 func faster(part, op string, size int, peer string, least float64) figure {
-	return figure{fmt.Sprintf("%s %s %s, %s over ours", part, op, sizeName(size), peer), fasterBy, func(r *report) (float64, bool) {
+	return figure{fmt.Sprintf("%s %s %s, %s over ours", part, op, sizeName(size), peer), fasterBy, func(r *report) (summary, bool) {
 		return r.find(part, op, size, 0, 0).medianRatio(peer, us)
 	}, always(least)}
 }
@@ -219,22 +219,22 @@ func faster(part, op string, size int, peer string, least float64) figure {
 func allocated(part, op string, size int, times, more float64) figure {
 	find := func(r *report) *result { return r.find(part, op, size, 0, 0) }
 	return figure{fmt.Sprintf("%s %s %s", part, op, sizeName(size)), memoryAtMost,
-		func(r *report) (float64, bool) { return find(r).median(us, (*series).bytes) },
+		func(r *report) (summary, bool) { return find(r).median(us, (*series).bytes) },
 		func(r *report) float64 { return times*float64(find(r).series(us).Size) + more }}
 }
 
 // median is one number of a series. It is not measured if the case was not.
-func (r *result) median(name string, of func(*series) []float64) (value float64, measured bool) {
+func (r *result) median(name string, of func(*series) []float64) (value summary, measured bool) {
 	if r == nil || r.series(name) == nil {
-		return 0, false
+		return summary{}, false
 	}
-	return summarize(of(r.series(name))).median, true
+	return summarize(of(r.series(name))), true
 }
 
-func (r *result) medianRatio(name, base string) (value float64, measured bool) {
+func (r *result) medianRatio(name, base string) (value summary, measured bool) {
 	if r == nil {
-		return 0, false
+		return summary{}, false
 	}
 	ratio := r.ratio(name, base)
-	return summarize(ratio).median, len(ratio) != 0
+	return summarize(ratio), len(ratio) != 0
 }

@@ -23,34 +23,20 @@ type joseKeys struct {
 const rsaBits = 2048
 
 // rsaPair is the keys of all profiles with RSA: what differs is the algorithm.
-var rsaPair = sync.OnceValues(func() ([2]*rsa.PrivateKey, error) {
-	keys, err := rsaKeys(2)
-	if err != nil {
-		return [2]*rsa.PrivateKey{}, err
-	}
-	return [2]*rsa.PrivateKey(keys), nil
+var rsaPair = sync.OnceValues(func() ([]*rsa.PrivateKey, error) {
+	return onAllCores(2, func(int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, rsaBits) })
 })
 
-var ecPair = sync.OnceValues(func() (pair [2]*ecdsa.PrivateKey, err error) {
-	for i := range pair {
-		if pair[i], err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-			return pair, err
-		}
-	}
-	return pair, nil
+var ecPair = sync.OnceValues(func() ([]*ecdsa.PrivateKey, error) {
+	return onAllCores(2, func(int) (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) })
 })
 
-// rsaKeys generates n keys, on all cores.
-func rsaKeys(n int) ([]*rsa.PrivateKey, error) {
-	return onAllCores(n, func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, rsaBits) })
-}
-
-// onAllCores calls generate n times at once.
-func onAllCores[T any](n int, generate func() (T, error)) ([]T, error) {
+// onAllCores calls generate for each of n at once.
+func onAllCores[T any](n int, generate func(i int) (T, error)) ([]T, error) {
 	out, errs := make([]T, n), make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() { out[i], errs[i] = generate() })
+		wg.Go(func() { out[i], errs[i] = generate(i) })
 	}
 	wg.Wait()
 	for _, err := range errs {
@@ -63,17 +49,26 @@ func onAllCores[T any](n int, generate func() (T, error)) ([]T, error) {
 
 func joseRSAKeys() (joseKeys, error) {
 	pair, err := rsaPair()
-	return joseKeys{pair[0], pair[1], jwe.Algorithms{Key: jwe.RSAOAEP256, Content: jwe.A256GCM, Signature: jwe.PS256}, false}, err
+	if err != nil {
+		return joseKeys{}, err
+	}
+	return joseKeys{pair[0], pair[1], jwe.Algorithms{Key: jwe.RSAOAEP256, Content: jwe.A256GCM, Signature: jwe.PS256}, false}, nil
 }
 
 func joseECKeys() (joseKeys, error) {
 	pair, err := ecPair()
-	return joseKeys{pair[0], pair[1], jwe.Algorithms{Key: jwe.ECDHESA256KW, Content: jwe.A256GCM, Signature: jwe.ES256}, false}, err
+	if err != nil {
+		return joseKeys{}, err
+	}
+	return joseKeys{pair[0], pair[1], jwe.Algorithms{Key: jwe.ECDHESA256KW, Content: jwe.A256GCM, Signature: jwe.ES256}, false}, nil
 }
 
 func joseDEFKeys() (joseKeys, error) {
 	pair, err := rsaPair()
-	return joseKeys{pair[0], pair[1], jwe.Algorithms{Key: jwe.RSA1_5, Content: jwe.A128CBCHS256, Signature: jwe.RS256}, true}, err
+	if err != nil {
+		return joseKeys{}, err
+	}
+	return joseKeys{pair[0], pair[1], jwe.Algorithms{Key: jwe.RSA1_5, Content: jwe.A128CBCHS256, Signature: jwe.RS256}, true}, nil
 }
 
 // joseBuilder returns a profile's build.

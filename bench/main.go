@@ -28,8 +28,8 @@ func main() {
 	o := options{progress: os.Stderr, out: os.Stdout}
 	var part, size string
 	flag.BoolVar(&o.check, "check", false, "say pass or falls short for every goal, instead of the table")
-	flag.IntVar(&o.rounds, "rounds", 21, "how often each implementation is visited; payloads of 16 MiB less than half as often")
-	flag.DurationVar(&o.visit, "visit", 50*time.Millisecond, "how long a visit takes, if one operation does not take longer")
+	flag.IntVar(&o.rounds, "rounds", 41, "how often each implementation is visited; payloads of 16 MiB a quarter as often")
+	flag.DurationVar(&o.visit, "visit", 20*time.Millisecond, "how long a visit takes, if one operation does not take longer")
 	flag.IntVar(&o.cores, "cores", 2, "how many cores to use; the goals are for two")
 	flag.StringVar(&part, "profile", "", "measure only the parts whose names match this regular expression: "+strings.Join(partNames(), ", "))
 	flag.StringVar(&size, "size", "", "measure only payloads whose sizes match this regular expression: 1 KiB, 16 KiB, 1 MiB, 16 MiB")
@@ -78,7 +78,7 @@ func (o options) report() (*report, error) {
 		return load(strings.Split(o.load, ","))
 	}
 	if o.short {
-		o.rounds, o.visit = min(o.rounds, 5), min(o.visit, 20*time.Millisecond)
+		o.rounds, o.visit = min(o.rounds, 7), min(o.visit, 10*time.Millisecond)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(min(max(o.cores, 1), runtime.NumCPU())))
 	r := &report{Machine: thisMachine(o.rounds)}
@@ -103,7 +103,7 @@ func (o options) measure(c testcase) (*result, error) {
 	}
 	s := schedule{o.rounds, o.visit}
 	if c.size >= 16<<20 {
-		s.rounds = max(3, s.rounds*3/7)
+		s.rounds = max(3, s.rounds/4)
 	}
 	all, err := s.measure(subjects)
 	if err != nil {

@@ -51,16 +51,15 @@ var pgpV6Keys = sync.OnceValues(func() (pgpKeys, error) {
 })
 
 func newPGPKeys(c *packet.Config) (pgpKeys, error) {
-	two, err := entities(2, c)
+	two, err := onAllCores(2, func(int) (*openpgp.Entity, error) { return newEntity(c) })
 	if err != nil {
 		return pgpKeys{}, err
 	}
 	return pgpKeys{two[0], two[1], c}, nil
 }
 
-// entities generates n certificates, on all cores.
-func entities(n int, c *packet.Config) ([]*openpgp.Entity, error) {
-	return onAllCores(n, func() (*openpgp.Entity, error) { return openpgp.NewEntity("Example Bank", "", "keys@bank.example", c) })
+func newEntity(c *packet.Config) (*openpgp.Entity, error) {
+	return openpgp.NewEntity("Example Bank", "", "keys@bank.example", c)
 }
 
 // ourKey is the same key for package pgp.

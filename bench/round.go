@@ -82,20 +82,22 @@ func (s schedule) calibrate(u subject, all int) (n, size int, err error) {
 	return n, size, nil
 }
 
-// visit measures n operations. The one before them fills what the
-// implementation keeps from one message to the next, as in a program that seals
-// and opens all the time; without it the collection has just emptied that.
+// visit measures n operations. A third as many before them fill what the
+// implementation keeps from one message to the next, which the collection has
+// just emptied, on every core that it may come to run on: as in a program that
+// seals and opens all the time.
 func visit(u subject, n, all int) (point, error) {
 	if cores := or(u.cores, all); runtime.GOMAXPROCS(0) != cores {
 		runtime.GOMAXPROCS(cores)
 	}
+	warm := max(1, n/3)
 	if u.prepare != nil {
-		if err := u.prepare(n + 1); err != nil {
+		if err := u.prepare(warm + n); err != nil {
 			return point{}, err
 		}
 	}
 	runtime.GC()
-	if _, err := u.op(); err != nil {
+	if err := repeat(u, warm); err != nil {
 		return point{}, err
 	}
 	if u.beside != nil {

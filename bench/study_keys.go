@@ -52,23 +52,41 @@ func studies() []testcase {
 	return append(out, loads()...)
 }
 
-// manyRSA is the keys of one party.
-var manyRSA = sync.OnceValues(func() ([]*rsa.PrivateKey, error) { return rsaKeys(mostKeys) })
+// last returns a function that returns the last n keys of a party. Each is
+// generated when it is asked for first.
+func last[T any](generate func() (T, error)) func(n int) ([]T, error) {
+	var keys [mostKeys]func() (T, error)
+	for i := range keys {
+		keys[i] = sync.OnceValues(generate)
+	}
+	return func(n int) ([]T, error) {
+		return onAllCores(n, func(i int) (T, error) { return keys[mostKeys-n+i]() })
+	}
+}
+
+var (
+	lastRSA = last(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, rsaBits) })
+	lastPGP = last(func() (*openpgp.Entity, error) {
+		c := pgpConfig()
+		c.Algorithm = packet.PubKeyAlgoRSA
+		return newEntity(c)
+	})
+)
 
 func name(i int) string { return fmt.Sprintf("key-%02d", i) }
 
-// lastRSA returns n keys, the same one last each time.
-func lastRSA(n int, use keyset.Use) (raw []any, keys []*jwe.Key, err error) {
-	all, err := manyRSA()
+// lastJOSE returns the last n keys, as they are and for us.
+func lastJOSE(n int, use keyset.Use) (raw []any, keys []*jwe.Key, err error) {
+	all, err := lastRSA(n)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i := mostKeys - n; i < mostKeys; i++ {
-		k, err := jwe.NewKey(name(i), all[i], use)
+	for i, key := range all {
+		k, err := jwe.NewKey(name(i), key, use)
 		if err != nil {
 			return nil, nil, err
 		}
-		raw, keys = append(raw, all[i]), append(keys, k)
+		raw, keys = append(raw, key), append(keys, k)
 	}
 	return raw, keys, nil
 }
@@ -79,7 +97,7 @@ func joseKeysStudy(n int) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, keys, err := lastRSA(n, keyset.Encryption)
+	raw, keys, err := lastJOSE(n, keyset.Encryption)
 	if err != nil {
 		return nil, err
 	}
@@ -188,24 +206,16 @@ func keysSubjects(named, hidden []byte, private func() (int, error), fresh func(
 	}, nil
 }
 
-// manyPGP is the certificates of one party.
-var manyPGP = sync.OnceValues(func() ([]*openpgp.Entity, error) {
-	c := pgpConfig()
-	c.Algorithm = packet.PubKeyAlgoRSA
-	return entities(mostKeys, c)
-})
-
 // pgpKeysStudy is joseKeysStudy for anonymous recipients.
 func pgpKeysStudy(n int) ([]subject, error) {
 	k, err := pgpRSAKeys()
 	if err != nil {
 		return nil, err
 	}
-	all, err := manyPGP()
+	all, err := lastPGP(n)
 	if err != nil {
 		return nil, err
 	}
-	all = all[mostKeys-n:]
 	last := all[n-1]
 	private, ok := last.Subkeys[0].PrivateKey.PrivateKey.(*rsa.PrivateKey)
 	if !ok {
@@ -262,7 +272,7 @@ func signersStudy(n int) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, keys, err := lastRSA(n, keyset.Signing)
+	raw, keys, err := lastJOSE(n, keyset.Signing)
 	if err != nil {
 		return nil, err
 	}

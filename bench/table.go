@@ -26,9 +26,7 @@ func (r *report) profile(b *strings.Builder, p profile) {
 	head := []string{p.title}
 	for _, op := range []string{"Seal", "Open"} {
 		head = append(head, op+": limit")
-		for _, name := range append([]string{us}, p.peers...) {
-			head = append(head, name)
-		}
+		head = append(append(head, us), p.peers...)
 	}
 	var rows [][]string
 	for _, cores := range []int{0, 1} {
@@ -67,7 +65,7 @@ func (r *result) cell(name, base string) string {
 	if r == nil || r.series(name) == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s, %s", summarize(r.ratio(name, base)), memory(summarize(r.series(name).bytes()).median))
+	return fmt.Sprintf("%s, %s", r.summary(name, base), memory(summarize(r.series(name).bytes()).median))
 }
 
 func markdown(b *strings.Builder, head []string, rows [][]string) {

@@ -80,7 +80,7 @@ func (r *report) rest(b *strings.Builder) {
 			var cells []string
 			for _, chunk := range chunkOctets() {
 				got, _ := c.median(chunkName(name, chunk), (*series).bytes)
-				cells = append(cells, memory(got))
+				cells = append(cells, memory(got.median))
 			}
 			lines = append(lines, fmt.Sprintf("%s opens 1 KiB of v6 AEAD in %s, for the smallest, the usual, and the largest chunks", name, strings.Join(cells, ", ")))
 		}
@@ -93,7 +93,7 @@ func (r *report) rest(b *strings.Builder) {
 	if c := r.find(partLookup, "Lookup", 0, mostKeys, 0); c != nil {
 		still, _ := c.median(atRest, (*series).times)
 		busy, _ := c.median(swapped, (*series).times)
-		lines = append(lines, fmt.Sprintf("one key of %d is found in %s, and in %s while the keys are replaced", mostKeys, duration(still), duration(busy)))
+		lines = append(lines, fmt.Sprintf("one key of %d is found in %s, and in %s while the keys are replaced", mostKeys, duration(still.median), duration(busy.median)))
 	}
 	if len(lines) != 0 {
 		fmt.Fprintf(b, "\n- %s\n", strings.Join(lines, "\n- "))
@@ -102,8 +102,8 @@ func (r *report) rest(b *strings.Builder) {
 
 // summary is the ratio of two series, or nothing if they were not measured.
 func (r *result) summary(name, base string) string {
-	if _, ok := r.medianRatio(name, base); !ok {
-		return ""
+	if s, measured := r.medianRatio(name, base); measured {
+		return s.String()
 	}
-	return summarize(r.ratio(name, base)).String()
+	return ""
 }
