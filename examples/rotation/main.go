@@ -18,6 +18,9 @@
 // The exit status is 1 if a request failed, or if a removed or revoked key was
 // still accepted.
 //
+// On a terminal a picture of the keys and the requests is below the timeline.
+// Where TERM is empty or "dumb", or the output is a file or a pipe, it is not.
+//
 //	go run ./examples/rotation -format pgp -duration 5s -workers 4
 package main
 
@@ -56,6 +59,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "rotation: cannot make sense of the arguments")
 		flags.Usage()
 		return 2
+	}
+	if isTerminal(stdout, os.Getenv("TERM")) {
+		screen := newScreen(stdout)
+		defer screen.close()
+		stdout = screen
 	}
 	return play(ctx, chosen, *workers, *duration, stdout, nil)
 }

@@ -20,6 +20,8 @@ type story struct {
 	out      io.Writer
 	before   func(step string, s *story)
 	timeline timeline
+	screen   *screen // nil where out is no terminal
+	picture  *picture
 	account  *account
 	traffic  *traffic
 
@@ -39,7 +41,15 @@ func newStory(f *format, workers int, duration time.Duration, out io.Writer, bef
 	}
 	s.timeline.w, s.timeline.start = out, time.Now()
 	s.traffic = newTraffic(s.failure)
+	s.screen, _ = out.(*screen)
+	s.picture = &picture{title: f.title, traffic: s.traffic}
 	return s
+}
+
+// begin prints the name of a step, and what it is good for.
+func (s *story) begin(name, why string) {
+	s.picture.begin(name)
+	s.timeline.step(name, why)
 }
 
 func (s *story) say(line string, a ...any) { s.timeline.say(line, a...) }
@@ -54,6 +64,7 @@ func (s *story) failure(p *party, number uint64, err error) {
 // tell runs the story. It returns an error if a step was not possible, or was
 // possible and must not be, or if a removed or revoked key was still accepted.
 func (s *story) tell(ctx context.Context) (err error) {
+	s.screen.show(s.picture.lines)
 	fmt.Fprintf(s.out, "\n%s: two parties, %d workers in each direction\n", s.format.title, s.workers)
 	if err := s.meet(ctx); err != nil {
 		return err
@@ -68,7 +79,7 @@ func (s *story) tell(ctx context.Context) (err error) {
 		return err
 	}
 	stop()
-	s.timeline.step("end", "the workers have stopped; everything recorded is replayed once more")
+	s.begin("end", "the workers have stopped; everything recorded is replayed once more")
 	s.say("%s", s.count())
 	err = s.replay(ctx, s.captured, false)
 	s.table()
@@ -77,7 +88,7 @@ func (s *story) tell(ctx context.Context) (err error) {
 
 // meet gives each party its first keys, and the public halves of the other's.
 func (s *story) meet(ctx context.Context) error {
-	s.timeline.step("meet", "each side makes its keys and gives the public halves to the other")
+	s.begin("meet", "each side makes its keys and gives the public halves to the other")
 	names := []string{"bank", "shop"}
 	private := make([][]keyset.Key, len(names))
 	errs := make([]error, len(names))
@@ -122,6 +133,7 @@ func (s *story) meet(ctx context.Context) error {
 	s.bank, s.shop = parties[0], parties[1]
 	s.bank.url = "http://" + s.shop.listener.Addr().String() + "/echo"
 	s.shop.url = "http://" + s.bank.listener.Addr().String() + "/echo"
+	s.picture.meet(s.places())
 	return nil
 }
 
@@ -200,6 +212,7 @@ func (s *story) rotation(owner, partner *party, use keyset.Use) *rotation {
 // steps goes from one step to the next. Before the next one, the messages have
 // ended that were sealed before the last one.
 func (s *story) steps(ctx context.Context, all []step) error {
+	s.picture.expect(1 + len(all) + 1) // to meet, and to end
 	watched := 0
 	for _, next := range all {
 		if next.watch {
@@ -210,7 +223,7 @@ func (s *story) steps(ctx context.Context, all []step) error {
 		if s.before != nil {
 			s.before(next.name, s)
 		}
-		s.timeline.step(next.name, next.why)
+		s.begin(next.name, next.why)
 		if err := next.do(); err != nil {
 			return fmt.Errorf("%s: %w", next.name, err)
 		}

@@ -144,15 +144,27 @@ func (s *story) table() {
 	slices.SortStableFunc(rows, func(a, b row) int {
 		return strings.Compare(a.place+" "+a.label, b.place+" "+b.label)
 	})
+	// The 80 columns of a terminal have no room for the ring beside its keys.
+	padding, beside := 2, "RING\t"
+	if s.screen != nil {
+		padding, beside = 1, ""
+	}
 	fmt.Fprintln(s.out)
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RING\tKEY\tALGORITHM\tUSE\tSTATE\tSEALED\tOPENED\tLAST USED")
+	w := tabwriter.NewWriter(s.out, 0, 0, padding, ' ', 0)
+	fmt.Fprintln(w, beside+"KEY\tALGORITHM\tUSE\tSTATE\tSEALED\tOPENED\tLAST USED")
+	ring := ""
 	for _, r := range rows {
+		if beside != "" {
+			fmt.Fprintf(w, "%s\t", r.place)
+		} else if r.place != ring {
+			fmt.Fprintf(w, "%s:\t\t\t\t\t\t\n", r.place)
+		}
+		ring = r.place
 		last := "never"
 		if at := r.usage.LastUsed(); !at.IsZero() {
 			last = fmt.Sprintf("%.3fs", at.Sub(s.timeline.start).Seconds())
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", r.place, r.label, r.info.Algorithm, r.info.Use, r.state,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", r.label, r.info.Algorithm, r.info.Use, r.state,
 			r.usage.Sealed, r.usage.Opened, last)
 	}
 	_ = w.Flush()
