@@ -4,12 +4,10 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 
 	"github.com/ProtonMail/go-crypto/eax"
 	"github.com/ProtonMail/go-crypto/ocb"
@@ -19,7 +17,7 @@ import (
 // Chunk sizes of AEAD are 2^(6+octet). RFC 9580, Section 5.13.2, ends at 16.
 const (
 	maxChunkOctet  = 16
-	sealChunkOctet = 12 // 256 KiB; less for a shorter body, so that the reader needs no more memory than it has
+	sealChunkOctet = 10 // 64 KiB; less for a shorter body, so that the reader needs no more memory than it has
 )
 
 // An aeadHeader is the clear beginning of data under AEAD: of SEIPD version 2
@@ -152,6 +150,21 @@ func (c *chunks) open(dst, chunk []byte) ([]byte, error) {
 	return append(dst, plain...), nil
 }
 
+// seal appends the ciphertext of one chunk with its tag to dst.
+func (c *chunks) seal(dst, plain []byte) []byte {
+	nonce, data := c.next(false)
+	dst = c.aead.Seal(dst, nonce, plain, data)
+	c.index++
+	c.total += uint64(len(plain))
+	return dst
+}
+
+// last appends the final tag to dst.
+func (c *chunks) last(dst []byte) []byte {
+	nonce, data := c.next(true)
+	return c.aead.Seal(dst, nonce, nil, data)
+}
+
 // finish checks the final tag.
 func (c *chunks) finish(tag []byte) error {
 	nonce, data := c.next(true)
@@ -186,28 +199,4 @@ func decryptAEAD(p rawPacket, sessionKey []byte) ([]byte, error) {
 		in = in[n:]
 	}
 	return out, c.finish(final)
-}
-
-// encryptAEAD returns a SEIPD packet of version 2.
-func encryptAEAD(plain, sessionKey []byte, mode packet.AEADMode) (rawPacket, error) {
-	h := &aeadHeader{cipher: sealCipher, mode: mode, salt: make([]byte, 32)}
-	h.chunk = byte(min(sealChunkOctet, max(0, bits.Len(uint(len(plain)))-6)))
-	rand.Read(h.salt)
-	c, err := h.chunks(sessionKey)
-	if err != nil {
-		return rawPacket{}, err
-	}
-	out := make([]byte, 0, 4+len(h.salt)+len(plain)+(len(plain)/c.size+2)*c.aead.Overhead())
-	out = append(out, 2, byte(h.cipher), byte(h.mode), h.chunk)
-	out = append(out, h.salt...)
-	for len(plain) != 0 {
-		n := min(len(plain), c.size)
-		nonce, data := c.next(false)
-		out = c.aead.Seal(out, nonce, plain[:n], data)
-		c.index++
-		c.total += uint64(n)
-		plain = plain[n:]
-	}
-	nonce, data := c.next(true)
-	return rawPacket{tagSEIPD, c.aead.Seal(out, nonce, nil, data)}, nil
 }

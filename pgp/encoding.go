@@ -187,18 +187,10 @@ func encodeArmor(w io.Writer, kind string, binary []byte) error {
 	return err
 }
 
-// encode returns the octets of a message in the encoding e.
-func (e Encoding) encode(binary []byte) ([]byte, error) {
-	switch e {
-	case Binary:
-		return binary, nil
-	case Armor:
-		var b bytes.Buffer
-		b.Grow(len(binary)*4/3 + len(binary)/48 + 128)
-		err := encodeArmor(&b, armorMessage, binary)
-		return b.Bytes(), err
-	}
-	out := make([]byte, base64.RawURLEncoding.EncodedLen(len(binary)))
-	base64.RawURLEncoding.Encode(out, binary)
-	return out, nil
+// armored returns a message in ASCII armor.
+func armored(binary []byte) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(len(binary)*4/3 + len(binary)/48 + 128)
+	err := encodeArmor(&b, armorMessage, binary)
+	return b.Bytes(), err
 }

@@ -75,7 +75,11 @@ func (e *Envelope) judge(c *exchange.Call, v *exchange.Verdicts, p rawPacket, d 
 			return err
 		}
 		if r == "" {
-			u.Digest = d.digest(u.ID, sig)
+			h, err := d.hash(sig)
+			if err != nil {
+				return err // it was there a moment ago
+			}
+			u.Digest = signatureDigest(u.ID, sig, h)
 			v.Count(u, len(sig.IntendedRecipients) != 0, notations(sig))
 			return nil
 		}

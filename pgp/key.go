@@ -233,8 +233,12 @@ func (c *component) selfTest(ctx context.Context) error {
 	probe := make([]byte, 32)
 	rand.Read(probe)
 	if c.sign {
-		sig, err := c.signature(ctx, probe, time.Now(), nil, "")
+		sig, h, err := c.beginSignature(time.Now(), nil, "")
 		if err != nil {
+			return err
+		}
+		h.Write(probe)
+		if _, err := c.endSignature(ctx, sig, h, c.id); err != nil {
 			return err
 		}
 		if err := c.verify(sig, inMemory(probe)); err != nil {

@@ -150,17 +150,23 @@ func oldPacket(in []byte) (p rawPacket, rest []byte, err error) {
 // encode returns p with a header of the OpenPGP format and a definite length.
 func (p rawPacket) encode() []byte {
 	out := make([]byte, 0, len(p.body)+6)
-	out = append(out, 0xc0|p.tag)
-	switch n := len(p.body); {
-	case n < 192:
-		out = append(out, byte(n))
-	case n < 8384:
-		out = append(out, byte((n-192)>>8)+192, byte(n-192))
-	default:
-		out = append(out, 255)
-		out = binary.BigEndian.AppendUint32(out, uint32(n))
-	}
+	out = appendLength(append(out, 0xc0|p.tag), len(p.body))
 	return append(out, p.body...)
+}
+
+// packetHead returns the header of a packet of the OpenPGP format and a definite
+// length.
+func packetHead(tag byte, length int) []byte { return appendLength([]byte{0xc0 | tag}, length) }
+
+// appendLength appends a length, RFC 9580, Section 4.2.1.
+func appendLength(out []byte, n int) []byte {
+	switch {
+	case n < 192:
+		return append(out, byte(n))
+	case n < 8384:
+		return append(out, byte((n-192)>>8)+192, byte(n-192))
+	}
+	return binary.BigEndian.AppendUint32(append(out, 255), uint32(n))
 }
 
 // parse hands one packet to the library. Each call returns a packet of its

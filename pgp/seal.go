@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"hash"
 	"io"
+	"sync"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -26,7 +28,7 @@ func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("pgp: seal: %w", err)
 		}
-		return e.encoding.encode(message)
+		return message, nil
 	})
 }
 
@@ -41,11 +43,56 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	packets, err := e.signed(c, signers, recipients, payload)
+	all, err := e.begin(c, signers, recipients)
 	if err != nil {
 		return nil, err
 	}
-	return encrypted(recipients, packets, e.dataVersion(recipients))
+	head, err := announcements(all, len(payload))
+	if err != nil {
+		return nil, err
+	}
+	sk, version := newSessionKey(), e.dataVersion(recipients)
+	var keys bytes.Buffer
+	if err := writeSessionKeys(&keys, recipients, sk, version); err != nil {
+		return nil, err
+	}
+	// Signing and encrypting need nothing of each other before the end, and the
+	// end is where the signatures are.
+	var signatures []byte
+	sign := func() { signatures, err = finish(c, all, payload) }
+	plain := len(head) + len(payload)
+	if len(payload) < large {
+		if sign(); err != nil {
+			return nil, err
+		}
+		plain += len(signatures)
+	} else {
+		plain += 1024 * len(all) // about
+	}
+	out := newBuffer(e.encoding, keys.Bytes(), tagSEIPD, bodySize(version, plain))
+	body, failed := newBody(out, sk, version, aeadMode(recipients), int64(plain))
+	if failed != nil {
+		return nil, failed
+	}
+	var wg sync.WaitGroup
+	if signatures == nil {
+		wg.Go(sign)
+	}
+	_, _ = body.Write(head) // to memory, which does not fail
+	_, _ = body.Write(payload)
+	wg.Wait()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		c.SealedOwn(s.use())
+	}
+	_, _ = body.Write(signatures)
+	_ = body.Close()
+	if e.encoding == Armor {
+		return armored(out.bytes())
+	}
+	return out.bytes(), nil
 }
 
 // parties finds the keys to sign with and to encrypt to, and enters the latter
@@ -102,39 +149,71 @@ func (s sealer) recipient() envelope.KeyUse {
 	return s.part.use(s.key, false, keyset.Encryption, s.part.name)
 }
 
-// signed returns the packets of a signed message: one-pass signatures, the
-// literal, and the signatures in reverse (RFC 9580, Section 10.3).
-func (e *Envelope) signed(c *exchange.Call, signers, recipients []sealer, payload []byte) ([]byte, error) {
+// A signing is a signature under way.
+type signing struct {
+	by     sealer
+	sig    *packet.Signature
+	hash   hash.Hash // of what is signed, as far as it was read
+	digest [32]byte
+}
+
+// use is the account of a signature that is done.
+func (s *signing) use() envelope.KeyUse {
+	u := signatureUse(s.by.key, s.by.part, true, s.sig)
+	u.Digest = s.digest
+	return u
+}
+
+// begin begins a signature by each of signers.
+func (e *Envelope) begin(c *exchange.Call, signers, recipients []sealer) ([]signing, error) {
 	intended := intendedRecipients(recipients)
-	var out, trailer bytes.Buffer
-	out.Grow(len(payload) + 1024*len(signers))
-	signatures := make([]*packet.Signature, len(signers))
+	all := make([]signing, len(signers))
 	for i, s := range signers {
-		if err := c.Context().Err(); err != nil {
-			return nil, context.Cause(c.Context())
-		}
-		sig, err := s.part.signature(c.Context(), payload, c.At, intended, e.sealContext)
+		sig, h, err := s.part.beginSignature(c.At, intended, e.sealContext)
 		if err != nil {
 			return nil, fmt.Errorf("signing with key %s: %w", s.key.ID(), err)
 		}
-		signatures[i] = sig
-		u := signatureUse(s.key, s.part, true, sig)
-		u.Digest = inMemory(payload).digest(u.ID, sig)
-		c.SealedOwn(u)
-		if err := onePass(s.part, sig, i == len(signers)-1).Serialize(&out); err != nil {
+		all[i] = signing{by: s, sig: sig, hash: h}
+	}
+	return all, nil
+}
+
+// finish signs payload and returns the signatures, in reverse (RFC 9580, Section
+// 10.3).
+func finish(c *exchange.Call, all []signing, payload []byte) ([]byte, error) {
+	d := inMemory(payload)
+	for i := range all {
+		h, err := d.hash(all[i].sig)
+		if err != nil {
 			return nil, err
 		}
+		all[i].hash = h
 	}
-	for i := len(signatures) - 1; i >= 0; i-- {
-		// The library forgets the error of a signer that fails (T23); such a
-		// signature does not serialize.
-		if err := signatures[i].Serialize(&trailer); err != nil {
-			return nil, fmt.Errorf("signing with key %s: %w", signers[i].key.ID(), err)
+	var b bytes.Buffer
+	err := finishTo(c, &b, all)
+	return b.Bytes(), err
+}
+
+// finishTo completes the signatures over what was written to their hashes, and
+// writes them in reverse.
+func finishTo(c *exchange.Call, dst io.Writer, all []signing) (err error) {
+	for i := range all {
+		s := &all[i]
+		if err := c.Context().Err(); err != nil {
+			return context.Cause(c.Context())
+		}
+		if s.digest, err = s.by.part.endSignature(c.Context(), s.sig, s.hash, s.by.key.ID()); err != nil {
+			return fmt.Errorf("signing with key %s: %w", s.by.key.ID(), err)
 		}
 	}
-	out.Write(literal(payload))
-	out.Write(trailer.Bytes())
-	return out.Bytes(), nil
+	for i := len(all) - 1; i >= 0; i-- {
+		// The library forgets the error of a signer that fails (T23); such a
+		// signature does not serialize.
+		if err := all[i].sig.Serialize(dst); err != nil {
+			return fmt.Errorf("signing with key %s: %w", all[i].by.key.ID(), err)
+		}
+	}
+	return nil
 }
 
 // intendedRecipients names everybody who is encrypted to, by primary key.
@@ -162,46 +241,17 @@ func onePass(k *component, sig *packet.Signature, last bool) *packet.OnePassSign
 	return o
 }
 
-// literal returns a Literal Data packet without file name and date, which
-// nobody signs (T26).
-func literal(payload []byte) []byte {
-	head := []byte{'b', 0, 0, 0, 0, 0}
-	return rawPacket{tagLiteral, append(head, payload...)}.encode()
-}
-
-// encrypted encrypts packets under a new session key to every recipient.
-// Version 1 is what every OpenPGP program reads: session keys of version 3
-// (RFC 9580, Section 5.1.1), CFB with a modification detection code (5.13.1).
-// Version 2 is session keys of version 6 (5.1.2) and AEAD (5.13.2).
-func encrypted(recipients []sealer, packets []byte, version DataVersion) ([]byte, error) {
+// newSessionKey returns the key of one message.
+func newSessionKey() sessionKey {
 	sk := sessionKey{sealCipher, make([]byte, sealCipher.KeySize())}
 	rand.Read(sk.key)
-	var out bytes.Buffer
-	out.Grow(len(packets) + 1024*(1+len(recipients)))
-	if err := writeSessionKeys(&out, recipients, sk, version); err != nil {
-		return nil, err
-	}
-	if version == SEIPDv2 {
-		p, err := encryptAEAD(packets, sk.key, aeadMode(recipients))
-		if err != nil {
-			return nil, err
-		}
-		out.Write(p.encode())
-		return out.Bytes(), nil
-	}
-	w, err := packet.SerializeSymmetricallyEncrypted(&out, sk.cipher, false, packet.CipherSuite{}, sk.key, nil)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(packets); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	return sk
 }
 
+// writeSessionKeys encrypts sk to every recipient. Version 1 of the data is what
+// every OpenPGP program reads: session keys of version 3 (RFC 9580, Section
+// 5.1.1), CFB with a modification detection code (5.13.1). Version 2 is session
+// keys of version 6 (5.1.2) and AEAD (5.13.2).
 func writeSessionKeys(w io.Writer, recipients []sealer, sk sessionKey, version DataVersion) error {
 	session := 3
 	if version == SEIPDv2 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"hash"
 	"time"
@@ -13,16 +14,6 @@ import (
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
-
-// signature signs payload, RFC 9580, Section 5.2.
-func (k *component) signature(ctx context.Context, payload []byte, at time.Time, recipients []*packet.Recipient, context string) (*packet.Signature, error) {
-	sig, h, err := k.beginSignature(at, recipients, context)
-	if err != nil {
-		return nil, err
-	}
-	h.Write(payload)
-	return sig, k.endSignature(ctx, sig, h)
-}
 
 // beginSignature returns a signature of a binary document, and the hash to
 // write the document to.
@@ -44,25 +35,43 @@ func (k *component) beginSignature(at time.Time, recipients []*packet.Recipient,
 	return sig, h, err
 }
 
-// endSignature completes a signature.
-func (k *component) endSignature(ctx context.Context, sig *packet.Signature, h hash.Hash) error {
-	var copied hash.Hash
-	if k.remote != nil {
-		// Signing writes to h; what a service returns is checked with a copy.
-		c, err := h.(hash.Cloner).Clone()
-		if err != nil {
-			return err
+// endSignature completes a signature over what was written to h, and returns the
+// digest of it for key id.
+func (k *component) endSignature(ctx context.Context, sig *packet.Signature, h hash.Hash, id keyset.ID) (digest [32]byte, err error) {
+	// Signing writes to h; the digest, and the check of what a service returns,
+	// are made with copies.
+	var copies [2]hash.Hash
+	for i := range copies {
+		if copies[i], err = clone(h); err != nil {
+			return digest, err
 		}
-		copied = c
 	}
-	err := sign(ctx, k.pub, k.priv, k.remote, func(key *packet.PrivateKey) error { return sig.Sign(h, key, nil) })
-	if err != nil || copied == nil {
-		return err
+	err = sign(ctx, k.pub, k.priv, k.remote, func(key *packet.PrivateKey) error { return sig.Sign(h, key, nil) })
+	if err != nil {
+		return digest, err
 	}
-	if err := guard(func() error { return k.pub.VerifySignature(copied, sig) }); err != nil {
-		return exchange.Outage(ctx, k.id, fmt.Errorf("it made a signature that does not verify: %w", err))
+	if k.remote != nil {
+		if err := guard(func() error { return k.pub.VerifySignature(copies[0], sig) }); err != nil {
+			return digest, exchange.Outage(ctx, k.id, fmt.Errorf("it made a signature that does not verify: %w", err))
+		}
 	}
-	return nil
+	return signatureDigest(id, sig, copies[1]), nil
+}
+
+func clone(h hash.Hash) (hash.Hash, error) {
+	c, ok := h.(hash.Cloner)
+	if !ok {
+		return nil, errors.New("a hash that cannot be copied")
+	}
+	return c.Clone()
+}
+
+// signatureDigest is [envelope.KeyUse].Digest: over the hash that the signature
+// is made of, which covers the salt, the document, and the hashed subpackets. It
+// writes to h.
+func signatureDigest(id keyset.ID, sig *packet.Signature, h hash.Hash) [32]byte {
+	h.Write(sig.HashSuffix)
+	return exchange.Digest(id, h.Sum(nil))
 }
 
 // verify checks a signature over d, and nothing but its cryptography.
@@ -88,40 +97,37 @@ type document interface {
 
 	// lineEnds reports whether there is a CR or LF in the document.
 	lineEnds() bool
-
-	// digest is [envelope.KeyUse].Digest.
-	digest(id keyset.ID, sig *packet.Signature) [32]byte
 }
 
-// memory is a payload in memory. Without a salt it is hashed once for each kind
-// of hash, however many signatures there are (T19).
+// A hashKind is a hash and the salt that it begins with.
+type hashKind struct {
+	hash crypto.Hash
+	salt string
+}
+
+// memory is a payload in memory. It is hashed once for each kind of hash, however
+// many signatures there are (T19).
 type memory struct {
 	payload []byte
-	hashes  map[crypto.Hash]hash.Cloner
+	hashes  map[hashKind]hash.Hash
 }
 
 func inMemory(payload []byte) *memory {
-	return &memory{payload: payload, hashes: map[crypto.Hash]hash.Cloner{}}
+	return &memory{payload: payload, hashes: map[hashKind]hash.Hash{}}
 }
 
 func (m *memory) hash(sig *packet.Signature) (hash.Hash, error) {
-	if done, ok := m.hashes[sig.Hash]; ok && len(sig.Salt()) == 0 {
-		return done.Clone()
+	kind := hashKind{sig.Hash, string(sig.Salt())}
+	if h, ok := m.hashes[kind]; ok {
+		return clone(h)
 	}
 	h, err := sig.PrepareVerify()
 	if err != nil {
 		return nil, err
 	}
 	h.Write(m.payload)
-	if c, ok := h.(hash.Cloner); ok && len(sig.Salt()) == 0 {
-		m.hashes[sig.Hash] = c
-		return c.Clone()
-	}
-	return h, nil
+	m.hashes[kind] = h
+	return clone(h)
 }
 
 func (m *memory) lineEnds() bool { return bytes.ContainsAny(m.payload, "\r\n") }
-
-func (m *memory) digest(id keyset.ID, sig *packet.Signature) [32]byte {
-	return exchange.Digest(id, sig.Salt(), m.payload, sig.HashSuffix)
-}

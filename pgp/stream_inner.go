@@ -14,7 +14,6 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/exchange"
-	"github.com/sealwax/sealwax/keyset"
 )
 
 // A visitor is told what walk meets inside a message.
@@ -162,12 +161,6 @@ func walkLiteral(body io.Reader, max int64, v visitor) error {
 	}
 }
 
-// A hashKind is a hash and the salt that it begins with.
-type hashKind struct {
-	hash crypto.Hash
-	salt string
-}
-
 func (p *firstPass) parse(in *bufio.Reader) error { return walk(in, p.max, p) }
 
 // announce begins to compute the hash that a signature will need.
@@ -234,10 +227,7 @@ func (p *firstPass) block(b []byte) error {
 func (p *firstPass) end() error { return nil }
 
 // A streamDocument is a payload that a first pass has read.
-type streamDocument struct {
-	pass    *firstPass
-	counted *[]countedSignature
-}
+type streamDocument struct{ pass *firstPass }
 
 var errAnnounced = errors.New("more kinds of hashes than are computed")
 
@@ -246,32 +236,21 @@ func (d *streamDocument) hash(sig *packet.Signature) (hash.Hash, error) {
 	if !ok {
 		return nil, errAnnounced
 	}
-	c, ok := h.(hash.Cloner)
-	if !ok {
-		return nil, errAnnounced
-	}
-	return c.Clone()
+	return clone(h)
 }
 
 func (d *streamDocument) lineEnds() bool { return d.pass.hasEnds }
-
-// digest only notes the signature: the second pass computes it.
-func (d *streamDocument) digest(id keyset.ID, sig *packet.Signature) [32]byte {
-	*d.counted = append(*d.counted, countedSignature{id, sig})
-	return [32]byte{}
-}
 
 // errDone ends a second pass with the payload.
 var errDone = errors.New("done")
 
 // A secondPass writes what the first one authenticated.
 type secondPass struct {
-	s       *streamOpener
-	dst     io.Writer
-	n       int
-	size    int64
-	digests []hash.Hash
-	write   error // of dst
+	s     *streamOpener
+	dst   io.Writer
+	n     int
+	size  int64
+	write error // of dst
 }
 
 func (p *secondPass) announce(rawPacket)  {}
@@ -283,9 +262,6 @@ func (p *secondPass) block(b []byte) error {
 	}
 	p.n++
 	p.size += int64(len(b))
-	for _, h := range p.digests {
-		h.Write(b)
-	}
 	n, err := p.dst.Write(b)
 	if err == nil && n < len(b) {
 		err = io.ErrShortWrite

@@ -39,7 +39,7 @@ func (e *Envelope) OpenTo(ctx context.Context, dst io.Writer, sealed io.ReadSeek
 		if err != nil {
 			return nil, err
 		}
-		return m, s.release(dst, m)
+		return m, s.release(dst)
 	})
 }
 
@@ -50,15 +50,9 @@ type streamOpener struct {
 	sealed io.ReadSeeker
 	start  int64
 
-	how     *opened
-	blocks  [][sha256.Size]byte // of the payload, in the first pass
-	size    int64               // of the payload
-	counted []countedSignature
-}
-
-type countedSignature struct {
-	id  keyset.ID
-	sig *packet.Signature
+	how    *opened
+	blocks [][sha256.Size]byte // of the payload, in the first pass
+	size   int64               // of the payload
 }
 
 // data reads the message up to its encrypted data. head is the data packet
@@ -164,7 +158,7 @@ func (s *streamOpener) judge(o *outer, p *firstPass) (*envelope.Message, error) 
 		return m, nil
 	}
 	var v exchange.Verdicts
-	d := &streamDocument{pass: p, counted: &s.counted}
+	d := &streamDocument{p}
 	for _, raw := range p.signatures {
 		if err := s.e.judge(s.c, &v, raw, d); err != nil {
 			return nil, err
@@ -315,7 +309,7 @@ func onlyPaddingStream(in *bufio.Reader) error {
 
 // release is the second pass: it writes the payload, each block only if it is
 // the one that the first pass authenticated.
-func (s *streamOpener) release(dst io.Writer, m *envelope.Message) error {
+func (s *streamOpener) release(dst io.Writer) error {
 	src, o, body, _, err := s.data()
 	if src == nil || src.err != nil {
 		return s.fault(src, err)
@@ -328,12 +322,7 @@ func (s *streamOpener) release(dst io.Writer, m *envelope.Message) error {
 	if err != nil {
 		return errChanged
 	}
-	p := &secondPass{s: s, dst: dst, digests: make([]hash.Hash, len(s.counted))}
-	for i, c := range s.counted {
-		p.digests[i] = sha256.New()
-		p.digests[i].Write(append([]byte(c.id), 0))
-		p.digests[i].Write(c.sig.Salt())
-	}
+	p := &secondPass{s: s, dst: dst}
 	err = walk(bufio.NewReaderSize(&fallible{r: plain}, streamBlock), s.e.maxStream, p)
 	switch {
 	case src.err != nil:
@@ -342,10 +331,6 @@ func (s *streamOpener) release(dst io.Writer, m *envelope.Message) error {
 		return fmt.Errorf("pgp: open: %w", p.write)
 	case !errors.Is(err, errDone):
 		return errChanged
-	}
-	for i, c := range s.counted {
-		p.digests[i].Write(c.sig.HashSuffix)
-		m.Signers[i].Digest = [32]byte(p.digests[i].Sum(nil))
 	}
 	return nil
 }

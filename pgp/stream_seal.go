@@ -2,15 +2,11 @@ package pgp
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"hash"
 	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/exchange"
 )
@@ -95,45 +91,53 @@ func (l *lineCloser) Close() error {
 
 // encryptTo writes the session keys and returns a writer of the encrypted data.
 func encryptTo(dst io.Writer, recipients []sealer, version DataVersion) (io.WriteCloser, error) {
-	sk := sessionKey{sealCipher, make([]byte, sealCipher.KeySize())}
-	rand.Read(sk.key)
+	sk := newSessionKey()
 	if err := writeSessionKeys(dst, recipients, sk, version); err != nil {
 		return nil, err
 	}
-	suite := packet.CipherSuite{Cipher: sealCipher, Mode: aeadMode(recipients)}
-	config := &packet.Config{AEADConfig: &packet.AEADConfig{ChunkSize: 1 << (6 + sealChunkOctet)}}
-	return packet.SerializeSymmetricallyEncrypted(dst, sk.cipher, version == SEIPDv2, suite, sk.key, config)
+	parts, err := newPartialWriter(dst, tagSEIPD)
+	if err != nil {
+		return nil, err
+	}
+	body, err := newBody(parts, sk, version, aeadMode(recipients), 1<<62)
+	return &closers{body, parts}, err
 }
 
-// A streamSignature is a signature over a payload that is being read.
-type streamSignature struct {
-	by     sealer
-	sig    *packet.Signature
-	hash   hash.Hash
-	digest hash.Hash // [envelope.KeyUse].Digest
+// closers closes what it writes to, and then what that writes to.
+type closers struct {
+	io.WriteCloser
+	next io.Closer
+}
+
+func (c *closers) Close() error {
+	if err := c.WriteCloser.Close(); err != nil {
+		return err
+	}
+	return c.next.Close()
 }
 
 // signTo writes the one-pass signatures, the literal, and the signatures.
 func (e *Envelope) signTo(c *exchange.Call, dst io.WriteCloser, signers, recipients []sealer, payload io.Reader) error {
-	intended := intendedRecipients(recipients)
-	all := make([]streamSignature, len(signers))
-	var sinks []io.Writer
-	for i, s := range signers {
-		sig, h, err := s.part.beginSignature(c.At, intended, e.sealContext)
-		if err != nil {
-			return fmt.Errorf("signing with key %s: %w", s.key.ID(), err)
-		}
-		d := sha256.New()
-		d.Write(append([]byte(s.key.ID()), 0))
-		d.Write(sig.Salt())
-		all[i] = streamSignature{s, sig, h, d}
-		sinks = append(sinks, h, d)
-		if err := onePass(s.part, sig, i == len(signers)-1).Serialize(dst); err != nil {
-			return err
-		}
-	}
-	literal, err := packet.SerializeLiteral(nopCloser{dst}, true, "", 0)
+	all, err := e.begin(c, signers, recipients)
 	if err != nil {
+		return err
+	}
+	head, err := announcements(all, -1)
+	if err != nil {
+		return err
+	}
+	if _, err := dst.Write(head); err != nil {
+		return err
+	}
+	var sinks []io.Writer
+	for _, s := range all {
+		sinks = append(sinks, s.hash)
+	}
+	literal, err := newPartialWriter(dst, tagLiteral)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(literal, literalHead); err != nil {
 		return err
 	}
 	in := &source{ctx: c.Context(), r: payload, max: 1<<63 - 1}
@@ -143,20 +147,11 @@ func (e *Envelope) signTo(c *exchange.Call, dst io.WriteCloser, signers, recipie
 	if err := literal.Close(); err != nil {
 		return err
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		s := all[i]
-		if err := s.by.part.endSignature(c.Context(), s.sig, s.hash); err != nil {
-			return fmt.Errorf("signing with key %s: %w", s.by.key.ID(), err)
-		}
-		if err := s.sig.Serialize(dst); err != nil { // fails if the library forgot an error (T23)
-			return fmt.Errorf("signing with key %s: %w", s.by.key.ID(), err)
-		}
+	if err := finishTo(c, dst, all); err != nil {
+		return err
 	}
 	for _, s := range all {
-		u := signatureUse(s.by.key, s.by.part, true, s.sig)
-		s.digest.Write(s.sig.HashSuffix)
-		u.Digest = [32]byte(s.digest.Sum(nil))
-		c.SealedOwn(u)
+		c.SealedOwn(s.use())
 	}
 	return nil
 }

@@ -1,0 +1,235 @@
+package pgp
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"io"
+	"math/bits"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/sealwax/sealwax/internal/base64url"
+)
+
+// newBody returns a writer that encrypts into the body of a SEIPD packet, and is
+// to be closed. size is that of the plaintext, or an upper bound.
+func newBody(dst io.Writer, sk sessionKey, version DataVersion, mode packet.AEADMode, size int64) (io.WriteCloser, error) {
+	if version == SEIPDv2 {
+		return newAEADWriter(dst, sk.key, mode, size)
+	}
+	return newCFBWriter(dst, sk.key)
+}
+
+// bodySize is the size of the body of so many octets of plaintext.
+func bodySize(version DataVersion, plain int) int {
+	if version == SEIPDv2 {
+		const head, tag = 4 + 32, 16
+		chunk := 1 << (6 + chunkOctet(int64(plain)))
+		return head + plain + tag*((plain+chunk-1)/chunk+1)
+	}
+	return 1 + cfbPrefix + plain + cfbCode
+}
+
+// chunkOctet is the chunk size for so many octets of plaintext.
+func chunkOctet(plain int64) byte {
+	return byte(min(sealChunkOctet, max(0, bits.Len64(uint64(plain))-6)))
+}
+
+// An aeadWriter encrypts into the body of a SEIPD packet of version 2.
+type aeadWriter struct {
+	dst    io.Writer
+	c      *chunks
+	buf    []byte // less than a chunk
+	sealed []byte // room for one
+}
+
+func newAEADWriter(dst io.Writer, sessionKey []byte, mode packet.AEADMode, size int64) (*aeadWriter, error) {
+	h := &aeadHeader{cipher: sealCipher, mode: mode, chunk: chunkOctet(size), salt: make([]byte, 32)}
+	rand.Read(h.salt)
+	c, err := h.chunks(sessionKey)
+	if err != nil {
+		return nil, err
+	}
+	_, err = dst.Write(append([]byte{2, byte(h.cipher), byte(h.mode), h.chunk}, h.salt...))
+	return &aeadWriter{dst: dst, c: c}, err
+}
+
+func (w *aeadWriter) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) != 0 {
+		chunk := p
+		if len(w.buf) != 0 || len(p) < w.c.size {
+			n := min(len(p), w.c.size-len(w.buf))
+			w.buf = append(w.buf, p[:n]...)
+			p = p[n:]
+			if len(w.buf) < w.c.size {
+				break
+			}
+			chunk, w.buf = w.buf, w.buf[:0]
+		} else {
+			chunk, p = p[:w.c.size], p[w.c.size:]
+		}
+		if err := w.chunk(chunk); err != nil {
+			return 0, err
+		}
+	}
+	return written, nil
+}
+
+func (w *aeadWriter) chunk(plain []byte) error {
+	w.sealed = w.c.seal(w.sealed[:0], plain)
+	_, err := w.dst.Write(w.sealed)
+	return err
+}
+
+// Close writes the last chunk and the final tag.
+func (w *aeadWriter) Close() error {
+	if len(w.buf) != 0 {
+		if err := w.chunk(w.buf); err != nil {
+			return err
+		}
+	}
+	_, err := w.dst.Write(w.c.last(nil))
+	return err
+}
+
+// partialSize is that of the parts in which a packet is written whose length is
+// not known, RFC 9580, Section 4.2.1.4.
+const (
+	partialOctet = 16
+	partialSize  = 1 << partialOctet
+)
+
+// A partialWriter writes the body of a packet in parts. It is to be closed.
+type partialWriter struct {
+	dst io.Writer
+	buf []byte
+}
+
+func newPartialWriter(dst io.Writer, tag byte) (*partialWriter, error) {
+	_, err := dst.Write([]byte{0xc0 | tag})
+	return &partialWriter{dst, make([]byte, 1, 1+partialSize)}, err // the length stands before each part
+}
+
+func (w *partialWriter) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) != 0 {
+		if len(w.buf) == cap(w.buf) {
+			w.buf[0] = 224 + partialOctet
+			if _, err := w.dst.Write(w.buf); err != nil {
+				return 0, err
+			}
+			w.buf = w.buf[:1]
+		}
+		n := copy(w.buf[len(w.buf):cap(w.buf)], p)
+		w.buf, p = w.buf[:len(w.buf)+n], p[n:]
+	}
+	return written, nil
+}
+
+func (w *partialWriter) Close() error {
+	if _, err := w.dst.Write(appendLength(nil, len(w.buf)-1)); err != nil {
+		return err
+	}
+	_, err := w.dst.Write(w.buf[1:])
+	return err
+}
+
+// A buffer is a message that is being made in memory, in its encoding: what
+// stands before the body of its last packet, and the body. Of base64, what is
+// written is encoded at once.
+type buffer struct {
+	base64 bool
+	head   []byte // of base64, up to a multiple of 3: the length in it may change
+	at     int    // of a length of four octets in head, or zero
+	size   int    // of the body
+	out    []byte
+	rest   []byte // of base64, up to 2 octets that are not encoded yet
+}
+
+// newBuffer returns a buffer for the packet that begins after before. size is that
+// of its body; it need not be exact from [large] on.
+func newBuffer(encoding Encoding, before []byte, tag byte, size int) *buffer {
+	b := &buffer{base64: encoding == Base64URL, head: appendLength(append(before, 0xc0|tag), size)}
+	if size >= large {
+		b.at = len(b.head) - 4
+	}
+	if !b.base64 {
+		b.out = append(make([]byte, 0, len(b.head)+size), b.head...)
+		return b
+	}
+	whole := (len(b.head) + 2) / 3 * 3
+	b.out = make([]byte, base64url.EncodedLen(whole), base64url.EncodedLen(whole+size))
+	return b
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.size += len(p)
+	if !b.base64 {
+		b.out = append(b.out, p...)
+		return len(p), nil
+	}
+	written := len(p)
+	if odd := len(b.head) % 3; odd != 0 {
+		n := min(3-odd, len(p))
+		b.head, p = append(b.head, p[:n]...), p[n:]
+	}
+	if len(b.rest) != 0 {
+		n := min(3-len(b.rest), len(p))
+		b.rest, p = append(b.rest, p[:n]...), p[n:]
+		if len(b.rest) < 3 {
+			return written, nil
+		}
+		b.encode(b.rest)
+	}
+	whole := len(p) / 3 * 3
+	b.encode(p[:whole])
+	b.rest = append(b.rest[:0], p[whole:]...)
+	return written, nil
+}
+
+func (b *buffer) encode(octets []byte) {
+	n := base64url.EncodedLen(len(octets))
+	if cap(b.out)-len(b.out) < n {
+		b.out = append(b.out, make([]byte, n)...)
+	} else {
+		b.out = b.out[:len(b.out)+n]
+	}
+	base64url.Encode(b.out[len(b.out)-n:], octets)
+}
+
+// bytes returns the message.
+func (b *buffer) bytes() []byte {
+	if b.at != 0 {
+		binary.BigEndian.PutUint32(b.head[b.at:], uint32(b.size))
+	}
+	if !b.base64 {
+		copy(b.out, b.head)
+		return b.out
+	}
+	base64url.Encode(b.out, b.head)
+	b.encode(b.rest)
+	return b.out
+}
+
+// literalHead begins the body of a literal: binary, without file name and date,
+// which nobody signs (T26).
+const literalHead = "b\x00\x00\x00\x00\x00"
+
+// announcements returns what stands before the payload of a signed message:
+// one-pass signatures (RFC 9580, Section 10.3) and, for a payload whose size is
+// known, the header of the literal.
+func announcements(all []signing, size int) ([]byte, error) {
+	var b bytes.Buffer
+	for i, s := range all {
+		if err := onePass(s.by.part, s.sig, i == len(all)-1).Serialize(&b); err != nil {
+			return nil, err
+		}
+	}
+	if size >= 0 {
+		b.Write(packetHead(tagLiteral, 6+size))
+		b.WriteString(literalHead)
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,165 @@
+package pgp
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/subtle"
+	"hash"
+	"io"
+	"runtime"
+	"sync"
+)
+
+// Data of SEIPD version 1, RFC 9580, Section 5.13.1: CFB without an IV over a
+// random block whose last two octets are repeated, the plaintext, and a
+// modification detection code. The mode is written here, of the block cipher of
+// the standard library, because the library that this package uses computes it
+// octet by octet: on a large message that is most of the time.
+const (
+	cfbPrefix = aes.BlockSize + 2
+	cfbCode   = 2 + sha1.Size // the header of the code packet, and the code
+)
+
+// mdcHeader begins the Modification Detection Code packet.
+const mdcHeader = "\xd3\x14"
+
+// A cfbWriter encrypts into the body of a packet, of which it writes the version
+// first. It is to be closed.
+type cfbWriter struct {
+	dst   io.Writer
+	cbc   cipher.BlockMode
+	code  hash.Hash
+	space []byte // mask of the next block, then room for what is encrypted at a time
+	rest  [aes.BlockSize]byte
+	n     int // octets in rest: not a block yet
+}
+
+// cfbBlock is how much is encrypted at a time, in octets: it stays in the cache
+// next to the processor, and is a multiple of 3, for base64.
+const cfbBlock = 6 << 10
+
+func newCFBWriter(dst io.Writer, key []byte) (*cfbWriter, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	w := &cfbWriter{dst: dst, code: sha1.New(), space: make([]byte, aes.BlockSize+cfbBlock)}
+	block.Encrypt(w.space, make([]byte, aes.BlockSize))
+	w.cbc = cipher.NewCBCEncrypter(block, w.space[:aes.BlockSize])
+	if _, err := dst.Write([]byte{1}); err != nil {
+		return nil, err
+	}
+	var prefix [cfbPrefix]byte
+	rand.Read(prefix[:aes.BlockSize])
+	copy(prefix[aes.BlockSize:], prefix[aes.BlockSize-2:])
+	_, err = w.Write(prefix[:])
+	return w, err
+}
+
+func (w *cfbWriter) Write(p []byte) (int, error) {
+	w.code.Write(p)
+	return len(p), w.encrypt(p)
+}
+
+// encrypt encrypts whole blocks and keeps the rest.
+func (w *cfbWriter) encrypt(p []byte) error {
+	if w.n != 0 {
+		n := copy(w.rest[w.n:], p)
+		w.n, p = w.n+n, p[n:]
+		if w.n < len(w.rest) {
+			return nil
+		}
+		w.n = 0
+		if err := w.blocks(w.rest[:]); err != nil {
+			return err
+		}
+	}
+	for len(p) >= aes.BlockSize {
+		n := min(len(p)/aes.BlockSize*aes.BlockSize, cfbBlock)
+		if err := w.blocks(p[:n]); err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	w.n = copy(w.rest[:], p)
+	return nil
+}
+
+// blocks encrypts whole blocks by way of CBC, which the standard library has in
+// assembly. If M is what CFB adds to a block, then C = P ^ M, and the next M is
+// E(C) = E(P ^ M): the block that CBC makes of P after M.
+func (w *cfbWriter) blocks(p []byte) error {
+	masks := w.space[:len(p)+aes.BlockSize]
+	w.cbc.CryptBlocks(masks[aes.BlockSize:], p)
+	next := [aes.BlockSize]byte(masks[len(p):])
+	subtle.XORBytes(masks, p, masks[:len(p)])
+	_, err := w.dst.Write(masks[:len(p)])
+	copy(w.space, next[:])
+	return err
+}
+
+// Close writes the modification detection code.
+func (w *cfbWriter) Close() error {
+	io.WriteString(w.code, mdcHeader)
+	if err := w.encrypt(w.code.Sum([]byte(mdcHeader))); err != nil {
+		return err
+	}
+	subtle.XORBytes(w.rest[:], w.rest[:w.n], w.space[:aes.BlockSize])
+	_, err := w.dst.Write(w.rest[:w.n])
+	return err
+}
+
+// large is where it pays to work with two goroutines, in octets.
+const large = 64 << 10
+
+// decryptCFB decrypts src to dst, which has the same length and may be src.
+func decryptCFB(key, dst, src []byte) error {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return err
+	}
+	var zero, middle [aes.BlockSize]byte
+	if len(src) < large || runtime.GOMAXPROCS(0) < 2 {
+		decryptBlocks(block, dst, src, zero[:])
+		return nil
+	}
+	// Each block depends on the ciphertext alone.
+	half := len(src) / 2 / aes.BlockSize * aes.BlockSize
+	copy(middle[:], src[half-aes.BlockSize:])
+	var wg sync.WaitGroup
+	wg.Go(func() { decryptBlocks(block, dst[:half], src[:half], zero[:]) })
+	decryptBlocks(block, dst[half:], src[half:], middle[:])
+	wg.Wait()
+	return nil
+}
+
+// decryptBlocks decrypts what follows the block before.
+func decryptBlocks(block cipher.Block, dst, src, before []byte) {
+	masks := make([]byte, min(len(src)+aes.BlockSize-1, 4<<10)/aes.BlockSize*aes.BlockSize)
+	last := [aes.BlockSize]byte(before)
+	for len(src) != 0 {
+		n := min(len(src), len(masks))
+		block.Encrypt(masks, last[:])
+		for i := aes.BlockSize; i < n; i += aes.BlockSize {
+			block.Encrypt(masks[i:], src[i-aes.BlockSize:i])
+		}
+		if n == len(masks) {
+			copy(last[:], src[n-aes.BlockSize:n])
+		}
+		subtle.XORBytes(dst, src[:n], masks[:n])
+		dst, src = dst[n:], src[n:]
+	}
+}
+
+// intact checks the modification detection code at the end of what decryptCFB
+// returned.
+func intact(plain []byte) bool {
+	if len(plain) < cfbPrefix+cfbCode {
+		return false
+	}
+	end := len(plain) - sha1.Size
+	sum := sha1.Sum(plain[:end])
+	return string(plain[end-2:end]) == mdcHeader && subtle.ConstantTimeCompare(sum[:], plain[end:]) == 1
+}
