@@ -174,9 +174,9 @@ func (c *chunks) finish(tag []byte) error {
 	return nil
 }
 
-// decryptAEAD decrypts a whole body. It needs no memory but the result,
-// whatever chunk size the sender chose (T19).
-func decryptAEAD(p rawPacket, sessionKey []byte) ([]byte, error) {
+// decryptAEAD decrypts a whole body, into itself if it may. It needs no memory but
+// the result, whatever chunk size the sender chose (T19).
+func decryptAEAD(p rawPacket, sessionKey []byte, overwrite bool) ([]byte, error) {
 	h, err := parseAEAD(p)
 	if err != nil {
 		return nil, err
@@ -190,10 +190,22 @@ func decryptAEAD(p rawPacket, sessionKey []byte) ([]byte, error) {
 		return nil, errIntegrity
 	}
 	in, final := in[:len(in)-tag], in[len(in)-tag:]
-	out := make([]byte, 0, len(in))
+	var out []byte
+	overwrite = overwrite && h.mode == packet.AEADModeGCM // the library's modes do not say whether they can
+	if overwrite {
+		out = in[:0]
+	} else {
+		out = make([]byte, 0, len(in))
+	}
 	for len(in) != 0 {
 		n := min(len(in), c.size+tag)
-		if out, err = c.open(out, in[:n]); err != nil {
+		if overwrite {
+			plain, err := c.open(in[:0:n], in[:n])
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, plain...)
+		} else if out, err = c.open(out, in[:n]); err != nil {
 			return nil, err
 		}
 		in = in[n:]

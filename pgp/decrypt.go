@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 
@@ -37,7 +36,9 @@ type opened struct {
 // parsing in the standard library, time say nothing about a packet that
 // somebody put before a good one. Random candidates leave one place among the
 // [maxBodies] for one that conforms.
-func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) error) (*opened, error) {
+//
+// last tells attempt that no candidate comes after this one.
+func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKey, last bool) error) (*opened, error) {
 	trials, err := e.trials(c, o)
 	if err != nil {
 		return nil, err
@@ -55,7 +56,8 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) 
 				}
 			}
 		}
-		for _, u := range unwrapGroups(c, groups) {
+		unwrapped := unwrapGroups(c, groups)
+		for i, u := range unwrapped {
 			if _, tooMuch := errors.AsType[*envelope.OpenError](u.err); tooMuch {
 				return nil, u.err
 			}
@@ -69,6 +71,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) 
 			if d.bodies == maxBodies || !u.conforms && !substitute {
 				continue
 			}
+			d.last = len(trials) == 0 && i == len(unwrapped)-1
 			if out, ok := d.try(u.sk, u.conforms); ok {
 				out.use = u.part.use(u.key, true, keyset.Encryption, u.part.name)
 				return out, nil
@@ -84,7 +87,8 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sessionKey) 
 // A decryption counts the attempts on one body.
 type decryption struct {
 	data      rawPacket
-	attempt   func(sessionKey) error
+	attempt   func(sk sessionKey, last bool) error
+	last      bool // there is no candidate after this one
 	bodies    int
 	unwrapped bool  // a session key that conforms reached the body
 	refused   error // such a session key was for what is not allowed
@@ -99,7 +103,7 @@ func (d *decryption) try(sk sessionKey, conforms bool) (*opened, bool) {
 		sk = randomSessionKey(3)
 		sk.key = sk.key[:size]
 	}
-	err := d.attempt(sk)
+	err := d.attempt(sk, d.last)
 	if conforms {
 		d.unwrapped = true
 		if refused != nil {
@@ -180,41 +184,6 @@ func toRevoked(c *exchange.Call, o *outer) bool {
 }
 
 var errIntegrity = errors.New("the content is not intact")
-
-// decryptBody decrypts the whole of the encrypted data, and returns nothing of
-// it unless it is intact (T1).
-func decryptBody(p rawPacket, sk sessionKey) ([]byte, error) {
-	var out []byte
-	err := guard(func() (err error) {
-		if aead(p) {
-			out, err = decryptAEAD(p, sk.key)
-			return err
-		}
-		parsed, err := p.parse()
-		if err != nil {
-			return err
-		}
-		data, ok := parsed.(*packet.SymmetricallyEncrypted)
-		if !ok {
-			return errIntegrity
-		}
-		r, err := data.Decrypt(sk.cipher, sk.key)
-		if err != nil {
-			return err
-		}
-		var b bytes.Buffer
-		b.Grow(len(p.body) + bytes.MinRead)
-		if _, err := io.Copy(&b, r); err != nil {
-			return err
-		}
-		out = b.Bytes()
-		return r.Close()
-	})
-	if err != nil {
-		return nil, errIntegrity
-	}
-	return out, nil
-}
 
 // checkData refuses encrypted data that is not protected as it must be, before
 // any key is used.

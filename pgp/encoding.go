@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
+
+	"github.com/sealwax/sealwax/internal/base64url"
 )
 
 // An Encoding is how the octets of a message travel.
@@ -52,8 +54,8 @@ var (
 	errArmorType = errors.New("ASCII armor of another type")
 )
 
-// decodeMessage returns the octets of a message, and the name of its encoding.
-// The result may share memory with in.
+// decodeMessage returns the octets of a message, and the name of its encoding. The
+// result is in, or shares no memory with it.
 func decodeMessage(in []byte) (binary []byte, encoding string, err error) {
 	if len(in) != 0 && in[0] >= 0x80 {
 		return in, Binary.String(), nil
@@ -74,6 +76,10 @@ func decodeMessage(in []byte) (binary []byte, encoding string, err error) {
 
 // decodeBase64 decodes base64 of either alphabet. Strict: unused bits are zero.
 func decodeBase64(in []byte) ([]byte, string, error) {
+	// What has no line ends and no padding is what nearly everybody sends.
+	if out := make([]byte, base64url.DecodedLen(len(in))); base64url.Decode(out, in) == nil && len(out) != 0 && out[0] >= 0x80 {
+		return out, Base64URL.String(), nil
+	}
 	std := bytes.ContainsAny(in, "+/")
 	if std && bytes.ContainsAny(in, "-_") {
 		return nil, "", errAlphabets

@@ -21,7 +21,7 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	if int64(len(sealed)) > maxSealed(e.maxSize) {
 		return nil, envelope.Reject(envelope.TooLarge, errTooLarge)
 	}
-	binary, _, err := decodeMessage(sealed)
+	binary, encoding, err := decodeMessage(sealed)
 	if err != nil {
 		return nil, envelope.Reject(envelope.Malformed, err)
 	}
@@ -38,17 +38,21 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	if err := e.checkData(c, o.data); err != nil {
 		return nil, err
 	}
-	var plain []byte
-	how, err := e.decrypt(c, o, func(sk sessionKey) (err error) {
-		plain, err = decryptBody(o.data, sk)
+	owned := encoding != Binary.String() // what the caller passed is never written to
+	var read content
+	how, err := e.decrypt(c, o, func(sk sessionKey, last bool) (err error) {
+		read, err = decryptBody(o.data, sk, last && owned, e.maxSize)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	in, err := parseInner(plain, e.maxSize)
-	if err != nil {
-		return nil, rejectInner(err)
+	in, d := read.inner, read.doc
+	if in == nil {
+		if in, err = parseInner(read.plain, e.maxSize); err != nil {
+			return nil, rejectInner(err)
+		}
+		d = inMemory(in.payload)
 	}
 	m := &envelope.Message{
 		Payload:   in.payload,
@@ -63,7 +67,6 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 		return m, nil
 	}
 	var v exchange.Verdicts
-	d := inMemory(in.payload)
 	for _, p := range in.signatures {
 		if err := e.judge(c, &v, p, d); err != nil {
 			return nil, err

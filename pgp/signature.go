@@ -130,4 +130,15 @@ func (m *memory) hash(sig *packet.Signature) (hash.Hash, error) {
 	return clone(h)
 }
 
+// add computes a hash that signatures are going to ask for.
+func (m *memory) add(kind hashKind) {
+	if _, ok := m.hashes[kind]; ok {
+		return
+	}
+	h := kind.hash.New()
+	h.Write([]byte(kind.salt))
+	h.Write(m.payload)
+	m.hashes[kind] = h
+}
+
 func (m *memory) lineEnds() bool { return bytes.ContainsAny(m.payload, "\r\n") }

@@ -109,7 +109,7 @@ func (s *streamOpener) authenticate() (*envelope.Message, error) {
 		return nil, err
 	}
 	var last *firstPass
-	how, err := s.e.decrypt(s.c, o, func(sk sessionKey) error {
+	how, err := s.e.decrypt(s.c, o, func(sk sessionKey, _ bool) error {
 		last = s.pass(sk, nil)
 		return last.broken
 	})
