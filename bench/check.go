@@ -103,7 +103,7 @@ func printJudged(w io.Writer, r *report, all []judged) error {
 			fmt.Fprintf(&b, "    %-12s  %s\n", f.verdict, f.text)
 		}
 	}
-	fmt.Fprintf(&b, "%s\n", r.Machine)
+	fmt.Fprintf(&b, "%s\n", r.where())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -105,12 +105,14 @@ func (o options) measure(c testcase) (*result, error) {
 	if c.size >= 16<<20 {
 		s.rounds = max(3, s.rounds/4)
 	}
+	before := readUsage()
 	all, err := s.measure(subjects)
 	if err != nil {
 		return nil, err
 	}
+	others := readUsage().others(before)
 	subjects = nil
 	runtime.GC() // the buffers of this case are not the next one's
 	fmt.Fprintf(o.progress, "%6.1f s  %s\n", time.Since(start).Seconds(), c)
-	return &result{Part: c.part, Op: c.op, Size: c.size, Keys: c.keys, Cores: c.cores, Series: all}, nil
+	return &result{Part: c.part, Op: c.op, Size: c.size, Keys: c.keys, Cores: c.cores, Others: others, Series: all}, nil
 }

@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// An implementation seals and opens the messages of one profile. What it returns
-// is the caller's until the next call.
+// An implementation seals and opens the messages of one profile, for several
+// goroutines at once. The limit does so for one, and overwrites what it returned.
 type implementation struct {
 	name string
 	seal func(payload []byte) ([]byte, error)
@@ -94,7 +94,7 @@ func (p profile) subjects(op string, payload []byte) ([]subject, error) {
 
 func (im implementation) subject(op string, payload []byte) (subject, error) {
 	if op == "Seal" {
-		return subject{name: im.name, op: func() (int, error) {
+		return subject{name: im.name, alone: im.name == limit, op: func() (int, error) {
 			out, err := im.seal(payload)
 			return len(out), err
 		}}, nil
@@ -107,7 +107,7 @@ func (im implementation) subject(op string, payload []byte) (subject, error) {
 }
 
 func (im implementation) opening(sealed []byte) subject {
-	return subject{name: im.name, op: func() (int, error) {
+	return subject{name: im.name, alone: im.name == limit, op: func() (int, error) {
 		out, err := im.open(sealed)
 		return len(out), err
 	}}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 )
 
@@ -23,9 +24,10 @@ type series struct {
 type result struct {
 	Part   string // the profile, or the question that the case answers
 	Op     string
-	Size   int // of the payload, in bytes
-	Keys   int // of the party that is asked; 0 where it has only one
-	Cores  int // 0 for all of them
+	Size   int     // of the payload, in bytes
+	Keys   int     // of the party that is asked; 0 where it has only one
+	Cores  int     // 0 for all of them
+	Others float64 // the part of all cores that other programs used meanwhile
 	Series []series
 }
 
@@ -43,6 +45,19 @@ func (r *report) find(part, op string, size, keys, cores int) *result {
 		}
 	}
 	return nil
+}
+
+// where says where a report was measured, and how quiet it was there.
+func (r *report) where() string {
+	var others []float64
+	for _, c := range r.Results {
+		others = append(others, c.Others)
+	}
+	text := r.Machine.String()
+	if used := summarize(others); used.high >= 0.01 {
+		text += fmt.Sprintf(" Other programs used %.0f%% (%.0f%%–%.0f%%) of the cores meanwhile.", 100*used.median, 100*used.low, 100*used.high)
+	}
+	return text
 }
 
 // series returns nil if there is none of that name.

@@ -16,9 +16,10 @@ type subject struct {
 	// by several goroutines at once if workers is above one.
 	op func() (int, error)
 
-	times   int // how much of the work one call of op does; 0 is 1
-	cores   int // GOMAXPROCS; 0 is all
-	workers int // goroutines that share the operations of a visit; 0 is 1
+	times   int  // how much of the work one call of op does; 0 is 1
+	cores   int  // GOMAXPROCS; 0 is all
+	workers int  // goroutines that share the operations of a visit; 0 is 1
+	alone   bool // op is never called by two goroutines at once
 
 	prepare func(n int) error // if not nil, called before n operations, on nobody's time
 	beside  func() (stop func())
@@ -82,22 +83,26 @@ func (s schedule) calibrate(u subject, all int) (n, size int, err error) {
 	return n, size, nil
 }
 
-// visit measures n operations. A third as many before them fill what the
-// implementation keeps from one message to the next, which the collection has
-// just emptied, on every core that it may come to run on: as in a program that
-// seals and opens all the time.
+// visit measures n operations. Some before them fill what the implementation keeps
+// from one message to the next, which the collection has just emptied, and which a
+// sync.Pool keeps for each core: as in a program that seals and opens all the time.
 func visit(u subject, n, all int) (point, error) {
-	if cores := or(u.cores, all); runtime.GOMAXPROCS(0) != cores {
+	cores := or(u.cores, all)
+	if runtime.GOMAXPROCS(0) != cores {
 		runtime.GOMAXPROCS(cores)
 	}
-	warm := max(1, n/3)
+	warmers := cores
+	if u.alone {
+		warmers = 1
+	}
+	warm := warmers * max(1, n/3)
 	if u.prepare != nil {
 		if err := u.prepare(warm + n); err != nil {
 			return point{}, err
 		}
 	}
 	runtime.GC()
-	if err := repeat(u, warm); err != nil {
+	if err := repeat(u, warmers, warm); err != nil {
 		return point{}, err
 	}
 	if u.beside != nil {
@@ -106,7 +111,7 @@ func visit(u subject, n, all int) (point, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
-	err := repeat(u, n)
+	err := repeat(u, or(u.workers, 1), n)
 	took := time.Since(start)
 	runtime.ReadMemStats(&after)
 	total := float64(n * or(u.times, 1))
@@ -118,8 +123,8 @@ func visit(u subject, n, all int) (point, error) {
 }
 
 // repeat runs the operation n times.
-func repeat(u subject, n int) error {
-	if u.workers <= 1 {
+func repeat(u subject, workers, n int) error {
+	if workers == 1 {
 		for range n {
 			if _, err := u.op(); err != nil {
 				return err
@@ -129,9 +134,9 @@ func repeat(u subject, n int) error {
 	}
 	var left atomic.Int64
 	left.Store(int64(n))
-	errs := make([]error, u.workers)
+	errs := make([]error, workers)
 	var wg sync.WaitGroup
-	for i := range u.workers {
+	for i := range workers {
 		wg.Go(func() {
 			for errs[i] == nil && left.Add(-1) >= 0 {
 				_, errs[i] = u.op()

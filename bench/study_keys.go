@@ -178,7 +178,7 @@ func keysSubjects(named, hidden []byte, private func() (int, error), fresh func(
 		{name: privateOp, op: private},
 		{name: usNamed, op: func() (int, error) { return unpack(one, named) }},
 		{name: usBefore, op: func() (int, error) { return unpack(one, hidden) }},
-		{name: usNew,
+		{name: usNew, alone: true,
 			prepare: func(n int) error {
 				unused = unused[:0]
 				for range n {

@@ -16,7 +16,7 @@ func (r *report) table(w io.Writer) error {
 	r.keys(&b)
 	r.parallel(&b)
 	r.rest(&b)
-	fmt.Fprintf(&b, "\n%s\n", r.Machine)
+	fmt.Fprintf(&b, "\n%s\n", r.where())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

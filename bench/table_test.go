@@ -53,6 +53,15 @@ func TestTableOfAPart(t *testing.T) {
 	assert.NotContains(t, text, "NaN")
 }
 
+func TestTableSaysHowQuietItWas(t *testing.T) {
+	r := ideal()
+	assert.NotContains(t, rendered(t, r), "Other programs")
+	for i := range r.Results {
+		r.Results[i].Others = 0.25
+	}
+	assert.Contains(t, rendered(t, r), " Other programs used 25% (25%–25%) of the cores meanwhile.\n")
+}
+
 func TestSaveAndLoad(t *testing.T) {
 	r := ideal()
 	first, second := *r, *r
