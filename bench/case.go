@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// A testcase is what is measured together.
-type testcase struct {
+// A scenario is what is measured together, in the same rounds.
+type scenario struct {
 	part     string
 	op       string
 	size     int // of the payload, in bytes
@@ -12,7 +12,7 @@ type testcase struct {
 	subjects func() ([]subject, error)
 }
 
-func (c testcase) String() string {
+func (c scenario) String() string {
 	text := fmt.Sprintf("%s %s %s", c.part, c.op, sizeName(c.size))
 	if c.keys != 0 {
 		text += fmt.Sprintf(", %d keys", c.keys)
@@ -46,8 +46,8 @@ func partNames() []string {
 }
 
 // cases are all that is measured.
-func cases() []testcase {
-	var out []testcase
+func cases() []scenario {
+	var out []scenario
 	for _, p := range profiles() {
 		out = append(out, p.cases(0, sizes()...)...)
 		if p.id == pgpRSA || p.id == pgpCurve {
@@ -57,11 +57,11 @@ func cases() []testcase {
 	return append(out, studies()...)
 }
 
-func (p profile) cases(cores int, sizes ...int) []testcase {
-	var out []testcase
+func (p profile) cases(cores int, sizes ...int) []scenario {
+	var out []scenario
 	for _, size := range sizes {
 		for _, op := range []string{"Seal", "Open"} {
-			out = append(out, testcase{p.id, op, size, 0, cores, func() ([]subject, error) {
+			out = append(out, scenario{p.id, op, size, 0, cores, func() ([]subject, error) {
 				all, err := p.subjects(op, payload(size))
 				for i := range all {
 					all[i].cores = cores

@@ -95,7 +95,7 @@ func (o options) report() (*report, error) {
 	return r, nil
 }
 
-func (o options) measure(c testcase) (*result, error) {
+func (o options) measure(c scenario) (*result, error) {
 	start := time.Now()
 	subjects, err := c.subjects()
 	if err != nil {

@@ -6,9 +6,8 @@ import (
 	"sync"
 	"time"
 
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
-
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/sealwax/sealwax/keyset"
 	"github.com/sealwax/sealwax/pgp"

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"io"
 
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
-
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	gopgp "github.com/ProtonMail/gopenpgp/v3/crypto"
 	gopgpprofile "github.com/ProtonMail/gopenpgp/v3/profile"
 )

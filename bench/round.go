@@ -13,13 +13,13 @@ type subject struct {
 	name string
 
 	// op does the work once and returns the size of its result. It is called
-	// by several goroutines at once if workers is above one.
+	// by several goroutines at once, unless alone is set.
 	op func() (int, error)
 
-	times   int  // how much of the work one call of op does; 0 is 1
-	cores   int  // GOMAXPROCS; 0 is all
-	workers int  // goroutines that share the operations of a visit; 0 is 1
-	alone   bool // op is never called by two goroutines at once
+	times   int // how much of the work one call of op does; 0 is 1
+	cores   int // GOMAXPROCS; 0 is all
+	workers int // goroutines that share the operations of a visit; 0 is 1
+	alone   bool
 
 	prepare func(n int) error // if not nil, called before n operations, on nobody's time
 	beside  func() (stop func())

@@ -10,9 +10,8 @@ import (
 	"fmt"
 	"sync"
 
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
-
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/sealwax/sealwax/envelope"
@@ -37,18 +36,18 @@ const (
 	chunksSize  = 1 << 10
 )
 
-func studies() []testcase {
-	var out []testcase
+func studies() []scenario {
+	var out []scenario
 	for _, n := range []int{1, 2, 8, mostKeys} {
-		out = append(out, testcase{partJOSEKeys, "Open", keysSize, n, 0, func() ([]subject, error) { return joseKeysStudy(n) }})
+		out = append(out, scenario{partJOSEKeys, "Open", keysSize, n, 0, func() ([]subject, error) { return joseKeysStudy(n) }})
 	}
 	for _, n := range []int{1, 2, 8, mostKeys} {
-		out = append(out, testcase{partPGPKeys, "Open", keysSize, n, 0, func() ([]subject, error) { return pgpKeysStudy(n) }})
+		out = append(out, scenario{partPGPKeys, "Open", keysSize, n, 0, func() ([]subject, error) { return pgpKeysStudy(n) }})
 	}
 	for _, n := range []int{1, 2, 8, mostKeys} {
-		out = append(out, testcase{partSigners, "Open", signersSize, n, 0, func() ([]subject, error) { return signersStudy(n) }})
+		out = append(out, scenario{partSigners, "Open", signersSize, n, 0, func() ([]subject, error) { return signersStudy(n) }})
 	}
-	out = append(out, testcase{partChunks, "Open", chunksSize, 0, 0, chunksStudy})
+	out = append(out, scenario{partChunks, "Open", chunksSize, 0, 0, chunksStudy})
 	return append(out, loads()...)
 }
 

@@ -27,19 +27,19 @@ func onCores(name string, cores int) string {
 
 // loads are the cases in which several goroutines share an envelope, or a ring
 // is replaced while they do.
-func loads() []testcase {
-	var out []testcase
+func loads() []scenario {
+	var out []scenario
 	for _, part := range []struct{ name, profile string }{{partParallel1, joseRSA}, {partParallel2, pgpRSA}} {
 		for _, size := range []int{16 << 10, 1 << 20} {
 			for _, op := range []string{"Seal", "Open"} {
-				out = append(out, testcase{part.name, op, size, 0, 0, func() ([]subject, error) { return parallelStudy(part.profile, op, size) }})
+				out = append(out, scenario{part.name, op, size, 0, 0, func() ([]subject, error) { return parallelStudy(part.profile, op, size) }})
 			}
 		}
 	}
 	for _, op := range []string{"Seal", "Open"} {
-		out = append(out, testcase{partSwap, op, keysSize, 2, 0, func() ([]subject, error) { return swapStudy(op) }})
+		out = append(out, scenario{partSwap, op, keysSize, 2, 0, func() ([]subject, error) { return swapStudy(op) }})
 	}
-	return append(out, testcase{partLookup, "Lookup", 0, mostKeys, 0, lookupStudy})
+	return append(out, scenario{partLookup, "Lookup", 0, mostKeys, 0, lookupStudy})
 }
 
 // parallelStudy runs one message at a time on one core, and one on each core. The
