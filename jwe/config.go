@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/scratch"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -102,7 +103,7 @@ type Envelope struct {
 	x            *exchange.Exchange
 	accept       acceptance
 	waived       waivers
-	scratch      scratch
+	scratch      scratch.Pool
 	deflaters    sync.Pool   // of *flate.Writer
 	inflaters    sync.Pool   // of io.ReadCloser that are flate.Resetter
 	header       []parameter // of the JWE, by name

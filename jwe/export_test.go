@@ -14,9 +14,3 @@ func OpenSigned(ctx context.Context, e *Envelope, jws []byte) (*envelope.Message
 		return m, e.openSigned(c, m, jws)
 	})
 }
-
-// Scratch is a pool of buffers as an envelope has one.
-type Scratch = scratch
-
-func (s *Scratch) Take(n int) *[]byte { return s.take(n) }
-func (s *Scratch) Give(b *[]byte)     { s.give(b) }

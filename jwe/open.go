@@ -34,8 +34,8 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	if err != nil {
 		return nil, err
 	}
-	body := e.scratch.take(t.bodySize())
-	defer e.scratch.give(body)
+	body := e.scratch.Take(t.bodySize())
+	defer e.scratch.Give(body)
 	if err := t.decodeBody(*body); err != nil {
 		return nil, malformed(err)
 	}

@@ -59,8 +59,8 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 		}
 		size += signers[i].size()
 	}
-	buf := e.scratch.take(int(size))
-	defer e.scratch.give(buf)
+	buf := e.scratch.Take(int(size))
+	defer e.scratch.Give(buf)
 	var content []byte
 	if e.c.JSON {
 		content, err = e.signJSON(c, signers, payload, (*buf)[:0])

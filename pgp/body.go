@@ -14,11 +14,11 @@ import (
 
 // newBody returns a writer that encrypts into the body of a SEIPD packet, and is
 // to be closed. size is that of the plaintext, or an upper bound.
-func newBody(dst io.Writer, sk sessionKey, version DataVersion, mode packet.AEADMode, size int64) (io.WriteCloser, error) {
+func (e *Envelope) newBody(dst io.Writer, sk sessionKey, version DataVersion, mode packet.AEADMode, size int64) (io.WriteCloser, error) {
 	if version == SEIPDv2 {
 		return newAEADWriter(dst, sk.key, mode, size)
 	}
-	return newCFBWriter(dst, sk.key)
+	return newCFBWriter(&e.scratch, dst, sk.key)
 }
 
 // bodySize is the size of the body of so many octets of plaintext.

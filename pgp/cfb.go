@@ -10,6 +10,8 @@ import (
 	"io"
 	"runtime"
 	"sync"
+
+	"github.com/sealwax/sealwax/internal/scratch"
 )
 
 // Data of SEIPD version 1, RFC 9580, Section 5.13.1: CFB without an IV over a
@@ -31,7 +33,8 @@ type cfbWriter struct {
 	dst   io.Writer
 	cbc   cipher.BlockMode
 	code  hash.Hash
-	space []byte // mask of the next block, then room for what is encrypted at a time
+	pool  *scratch.Pool
+	space *[]byte // mask of the next block, then room for what is encrypted at a time
 	rest  [aes.BlockSize]byte
 	n     int // octets in rest: not a block yet
 }
@@ -40,14 +43,15 @@ type cfbWriter struct {
 // next to the processor, and is a multiple of 3, for base64.
 const cfbBlock = 6 << 10
 
-func newCFBWriter(dst io.Writer, key []byte) (*cfbWriter, error) {
+func newCFBWriter(pool *scratch.Pool, dst io.Writer, key []byte) (*cfbWriter, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
 	}
-	w := &cfbWriter{dst: dst, code: sha1.New(), space: make([]byte, aes.BlockSize+cfbBlock)}
-	block.Encrypt(w.space, make([]byte, aes.BlockSize))
-	w.cbc = cipher.NewCBCEncrypter(block, w.space[:aes.BlockSize])
+	w := &cfbWriter{dst: dst, code: sha1.New(), pool: pool, space: pool.Take(aes.BlockSize + cfbBlock)}
+	mask := (*w.space)[:aes.BlockSize]
+	block.Encrypt(mask, mask) // of the zero IV
+	w.cbc = cipher.NewCBCEncrypter(block, mask)
 	if _, err := dst.Write([]byte{1}); err != nil {
 		return nil, err
 	}
@@ -91,12 +95,12 @@ func (w *cfbWriter) encrypt(p []byte) error {
 // assembly. If M is what CFB adds to a block, then C = P ^ M, and the next M is
 // E(C) = E(P ^ M): the block that CBC makes of P after M.
 func (w *cfbWriter) blocks(p []byte) error {
-	masks := w.space[:len(p)+aes.BlockSize]
+	masks := (*w.space)[:len(p)+aes.BlockSize]
 	w.cbc.CryptBlocks(masks[aes.BlockSize:], p)
 	next := [aes.BlockSize]byte(masks[len(p):])
 	subtle.XORBytes(masks, p, masks[:len(p)])
 	_, err := w.dst.Write(masks[:len(p)])
-	copy(w.space, next[:])
+	copy(*w.space, next[:])
 	return err
 }
 
@@ -106,8 +110,9 @@ func (w *cfbWriter) Close() error {
 	if err := w.encrypt(w.code.Sum([]byte(mdcHeader))); err != nil {
 		return err
 	}
-	subtle.XORBytes(w.rest[:], w.rest[:w.n], w.space[:aes.BlockSize])
+	subtle.XORBytes(w.rest[:], w.rest[:w.n], (*w.space)[:aes.BlockSize])
 	_, err := w.dst.Write(w.rest[:w.n])
+	w.pool.Give(w.space)
 	return err
 }
 
@@ -115,29 +120,31 @@ func (w *cfbWriter) Close() error {
 const large = 64 << 10
 
 // decryptCFB decrypts src to dst, which has the same length and may be src.
-func decryptCFB(key, dst, src []byte) error {
+func decryptCFB(pool *scratch.Pool, key, dst, src []byte) error {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return err
 	}
 	var zero, middle [aes.BlockSize]byte
 	if len(src) < large || runtime.GOMAXPROCS(0) < 2 {
-		decryptBlocks(block, dst, src, zero[:])
+		decryptBlocks(pool, block, dst, src, zero[:])
 		return nil
 	}
 	// Each block depends on the ciphertext alone.
 	half := len(src) / 2 / aes.BlockSize * aes.BlockSize
 	copy(middle[:], src[half-aes.BlockSize:])
 	var wg sync.WaitGroup
-	wg.Go(func() { decryptBlocks(block, dst[:half], src[:half], zero[:]) })
-	decryptBlocks(block, dst[half:], src[half:], middle[:])
+	wg.Go(func() { decryptBlocks(pool, block, dst[:half], src[:half], zero[:]) })
+	decryptBlocks(pool, block, dst[half:], src[half:], middle[:])
 	wg.Wait()
 	return nil
 }
 
 // decryptBlocks decrypts what follows the block before.
-func decryptBlocks(block cipher.Block, dst, src, before []byte) {
-	masks := make([]byte, min(len(src)+aes.BlockSize-1, 4<<10)/aes.BlockSize*aes.BlockSize)
+func decryptBlocks(pool *scratch.Pool, block cipher.Block, dst, src, before []byte) {
+	space := pool.Take(aes.BlockSize + cfbBlock) // the size that encrypting takes too
+	defer pool.Give(space)
+	masks := (*space)[:cfbBlock]
 	last := [aes.BlockSize]byte(before)
 	for len(src) != 0 {
 		n := min(len(src), len(masks))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/scratch"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -77,6 +78,7 @@ const (
 
 // An Envelope seals and opens OpenPGP messages. It is safe for concurrent use.
 type Envelope struct {
+	scratch                  scratch.Pool
 	x                        *exchange.Exchange
 	encoding                 Encoding
 	data                     DataVersion

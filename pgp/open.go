@@ -41,7 +41,7 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	owned := encoding != Binary.String() // what the caller passed is never written to
 	var read content
 	how, err := e.decrypt(c, o, func(sk sessionKey, last bool) (err error) {
-		read, err = decryptBody(o.data, sk, last && owned, e.maxSize)
+		read, err = e.decryptBody(o.data, sk, last && owned)
 		return err
 	})
 	if err != nil {

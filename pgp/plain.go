@@ -20,14 +20,14 @@ type content struct {
 
 // decryptBody decrypts the whole of the encrypted data, and returns nothing of
 // it unless it is intact (T1). It overwrites the data if it may.
-func decryptBody(p rawPacket, sk sessionKey, overwrite bool, max int64) (content, error) {
+func (e *Envelope) decryptBody(p rawPacket, sk sessionKey, overwrite bool) (content, error) {
 	var c content
 	err := guard(func() (err error) {
 		switch {
 		case aead(p):
 			c.plain, err = decryptAEAD(p, sk.key, overwrite)
 		case p.tag == tagSEIPD:
-			c, err = decryptSEIPDv1(p.body[1:], sk, overwrite, max)
+			c, err = e.decryptSEIPDv1(p.body[1:], sk, overwrite)
 		default:
 			c.plain, err = decryptSED(p, sk)
 		}
@@ -40,7 +40,7 @@ func decryptBody(p rawPacket, sk sessionKey, overwrite bool, max int64) (content
 }
 
 // decryptSEIPDv1 decrypts and checks data of version 1, without its version.
-func decryptSEIPDv1(data []byte, sk sessionKey, overwrite bool, max int64) (content, error) {
+func (e *Envelope) decryptSEIPDv1(data []byte, sk sessionKey, overwrite bool) (content, error) {
 	if len(data) < cfbPrefix+cfbCode || len(sk.key) != sk.cipher.KeySize() {
 		return content{}, errIntegrity
 	}
@@ -48,7 +48,7 @@ func decryptSEIPDv1(data []byte, sk sessionKey, overwrite bool, max int64) (cont
 	if !overwrite {
 		plain = make([]byte, len(data))
 	}
-	if err := decryptCFB(sk.key, plain, data); err != nil {
+	if err := decryptCFB(&e.scratch, sk.key, plain, data); err != nil {
 		return content{}, err
 	}
 	c := content{plain: plain[cfbPrefix : len(plain)-cfbCode]}
@@ -58,7 +58,7 @@ func decryptSEIPDv1(data []byte, sk sessionKey, overwrite bool, max int64) (cont
 	} else {
 		var wg sync.WaitGroup
 		wg.Go(func() { good = intact(plain) })
-		err := guard(func() error { c.readAhead(max); return nil })
+		err := guard(func() error { c.readAhead(e.maxSize); return nil })
 		wg.Wait()
 		if err != nil {
 			return content{}, err

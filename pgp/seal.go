@@ -53,6 +53,7 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	}
 	sk, version := newSessionKey(), e.dataVersion(recipients)
 	var keys bytes.Buffer
+	keys.Grow(640 * len(recipients))
 	if err := writeSessionKeys(&keys, recipients, sk, version); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 		plain += 1024 * len(all) // about
 	}
 	out := newBuffer(e.encoding, keys.Bytes(), tagSEIPD, bodySize(version, plain))
-	body, failed := newBody(out, sk, version, aeadMode(recipients), int64(plain))
+	body, failed := e.newBody(out, sk, version, aeadMode(recipients), int64(plain))
 	if failed != nil {
 		return nil, failed
 	}
@@ -258,12 +259,8 @@ func writeSessionKeys(w io.Writer, recipients []sealer, sk sessionKey, version D
 		session = 6
 	}
 	for _, r := range recipients {
-		p, err := r.part.wrap(sk, session)
-		if err != nil {
+		if err := r.part.wrap(w, sk, session); err != nil {
 			return fmt.Errorf("encrypting to key %s: %w", r.key.ID(), err)
-		}
-		if _, err := w.Write(p.encode()); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -294,15 +291,9 @@ func aeadMode(recipients []sealer) packet.AEADMode {
 	return packet.AEADModeGCM
 }
 
-// wrap encrypts a session key to k, in a packet of version 3 or 6.
-func (k *component) wrap(sk sessionKey, version int) (rawPacket, error) {
-	var b bytes.Buffer
-	err := guard(func() error {
-		return packet.SerializeEncryptedKeyAEAD(&b, k.pub, sk.cipher, version == 6, sk.key, nil)
+// wrap encrypts a session key to k, and writes the packet of version 3 or 6.
+func (k *component) wrap(w io.Writer, sk sessionKey, version int) error {
+	return guard(func() error {
+		return packet.SerializeEncryptedKeyAEAD(w, k.pub, sk.cipher, version == 6, sk.key, nil)
 	})
-	if err != nil {
-		return rawPacket{}, err
-	}
-	p, _, err := nextPacket(b.Bytes())
-	return p, err
 }

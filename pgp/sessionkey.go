@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -215,7 +216,11 @@ func checksum(m []byte) int {
 
 // testDecryption encrypts a session key to k and decrypts it with k.
 func (k *component) testDecryption(ctx context.Context, key []byte) error {
-	p, err := k.wrap(sessionKey{sealCipher, key}, 3)
+	var b bytes.Buffer
+	if err := k.wrap(&b, sessionKey{sealCipher, key}, 3); err != nil {
+		return err
+	}
+	p, _, err := nextPacket(b.Bytes())
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (e *Envelope) sealTo(c *exchange.Call, dst io.Writer, payload io.Reader) er
 	if err != nil {
 		return err
 	}
-	plain, err := encryptTo(text, recipients, e.dataVersion(recipients))
+	plain, err := e.encryptTo(text, recipients, e.dataVersion(recipients))
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (l *lineCloser) Close() error {
 }
 
 // encryptTo writes the session keys and returns a writer of the encrypted data.
-func encryptTo(dst io.Writer, recipients []sealer, version DataVersion) (io.WriteCloser, error) {
+func (e *Envelope) encryptTo(dst io.Writer, recipients []sealer, version DataVersion) (io.WriteCloser, error) {
 	sk := newSessionKey()
 	if err := writeSessionKeys(dst, recipients, sk, version); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func encryptTo(dst io.Writer, recipients []sealer, version DataVersion) (io.Writ
 	if err != nil {
 		return nil, err
 	}
-	body, err := newBody(parts, sk, version, aeadMode(recipients), 1<<62)
+	body, err := e.newBody(parts, sk, version, aeadMode(recipients), 1<<62)
 	return &closers{body, parts}, err
 }
 

@@ -1,4 +1,4 @@
-package jwe_test
+package scratch_test
 
 import (
 	"bytes"
@@ -6,12 +6,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/internal/scratch"
 )
 
 // No plaintext stays in a buffer that is given back, whatever sizes were taken.
-func TestScratchIsWiped(t *testing.T) {
-	var s jwe.Scratch
+func TestWiped(t *testing.T) {
+	var s scratch.Pool
 	for _, n := range []int{1, 4096, 100, 65536, 0, 17} {
 		b := s.Take(n)
 		assert.Len(t, *b, n)
