@@ -78,7 +78,8 @@ const (
 
 // An Envelope seals and opens OpenPGP messages. It is safe for concurrent use.
 type Envelope struct {
-	scratch                  scratch.Pool
+	scratch                  scratch.Pool // what CFB works in
+	decoded                  scratch.Pool // small messages
 	x                        *exchange.Exchange
 	encoding                 Encoding
 	data                     DataVersion

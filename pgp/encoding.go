@@ -55,8 +55,9 @@ var (
 )
 
 // decodeMessage returns the octets of a message, and the name of its encoding. The
-// result is in, or shares no memory with it.
-func decodeMessage(in []byte) (binary []byte, encoding string, err error) {
+// result is in, or shares no memory with it; it is in space, if that is large
+// enough and has a use.
+func decodeMessage(in, space []byte) (binary []byte, encoding string, err error) {
 	if len(in) != 0 && in[0] >= 0x80 {
 		return in, Binary.String(), nil
 	}
@@ -71,13 +72,17 @@ func decodeMessage(in []byte) (binary []byte, encoding string, err error) {
 		}
 		return binary, Armor.String(), err
 	}
-	return decodeBase64(in)
+	return decodeBase64(in, space)
 }
 
 // decodeBase64 decodes base64 of either alphabet. Strict: unused bits are zero.
-func decodeBase64(in []byte) ([]byte, string, error) {
+func decodeBase64(in, space []byte) ([]byte, string, error) {
 	// What has no line ends and no padding is what nearly everybody sends.
-	if out := make([]byte, base64url.DecodedLen(len(in))); base64url.Decode(out, in) == nil && len(out) != 0 && out[0] >= 0x80 {
+	out, n := space, base64url.DecodedLen(len(in))
+	if len(out) < n {
+		out = make([]byte, n)
+	}
+	if out = out[:n]; base64url.Decode(out, in) == nil && n != 0 && out[0] >= 0x80 {
 		return out, Base64URL.String(), nil
 	}
 	std := bytes.ContainsAny(in, "+/")

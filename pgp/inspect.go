@@ -20,7 +20,7 @@ func Inspect(sealed []byte) (*envelope.Outline, error) {
 	if int64(len(sealed)) > maxSealed(defaultMaxSize) {
 		return nil, envelope.Reject(envelope.TooLarge, errTooLarge)
 	}
-	binary, encoding, err := decodeMessage(sealed)
+	binary, encoding, err := decodeMessage(sealed, nil)
 	if err != nil {
 		return nil, envelope.Reject(envelope.Malformed, err)
 	}

@@ -1,11 +1,13 @@
 package pgp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -13,15 +15,26 @@ import (
 // Open implements [envelope.Envelope].
 func (e *Envelope) Open(ctx context.Context, sealed []byte) (*envelope.Message, error) {
 	return e.x.Open(ctx, int64(len(sealed)), func(c *exchange.Call) (*envelope.Message, error) {
-		return e.open(c, sealed)
+		if len(sealed) >= large {
+			return e.open(c, sealed, nil)
+		}
+		// A small message is decoded and decrypted in a buffer that the next
+		// one uses again; a large one where its payload stays.
+		space := e.decoded.Take(base64url.DecodedLen(len(sealed)))
+		defer e.decoded.Give(space)
+		m, err := e.open(c, sealed, *space)
+		if err == nil {
+			m.Payload = bytes.Clone(m.Payload)
+		}
+		return m, err
 	})
 }
 
-func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, error) {
+func (e *Envelope) open(c *exchange.Call, sealed, space []byte) (*envelope.Message, error) {
 	if int64(len(sealed)) > maxSealed(e.maxSize) {
 		return nil, envelope.Reject(envelope.TooLarge, errTooLarge)
 	}
-	binary, encoding, err := decodeMessage(sealed)
+	binary, encoding, err := decodeMessage(sealed, space)
 	if err != nil {
 		return nil, envelope.Reject(envelope.Malformed, err)
 	}

@@ -184,13 +184,20 @@ func (e *Envelope) begin(c *exchange.Call, signers, recipients []sealer) ([]sign
 func finish(c *exchange.Call, all []signing, payload []byte) ([]byte, error) {
 	d := inMemory(payload)
 	for i := range all {
-		h, err := d.hash(all[i].sig)
+		s := &all[i]
+		kind := hashKind{s.sig.Hash, string(s.sig.Salt())}
+		if _, ok := d.hashes[kind]; !ok {
+			s.hash.Write(payload)
+			d.hashes[kind] = s.hash
+		}
+		h, err := clone(d.hashes[kind])
 		if err != nil {
 			return nil, err
 		}
-		all[i].hash = h
+		s.hash = h
 	}
 	var b bytes.Buffer
+	b.Grow(512 * len(all))
 	err := finishTo(c, &b, all)
 	return b.Bytes(), err
 }

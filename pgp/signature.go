@@ -40,9 +40,13 @@ func (k *component) beginSignature(at time.Time, recipients []*packet.Recipient,
 func (k *component) endSignature(ctx context.Context, sig *packet.Signature, h hash.Hash, id keyset.ID) (digest [32]byte, err error) {
 	// Signing writes to h; the digest, and the check of what a service returns,
 	// are made with copies.
-	var copies [2]hash.Hash
-	for i := range copies {
-		if copies[i], err = clone(h); err != nil {
+	forDigest, err := clone(h)
+	if err != nil {
+		return digest, err
+	}
+	var forCheck hash.Hash
+	if k.remote != nil {
+		if forCheck, err = clone(h); err != nil {
 			return digest, err
 		}
 	}
@@ -51,11 +55,11 @@ func (k *component) endSignature(ctx context.Context, sig *packet.Signature, h h
 		return digest, err
 	}
 	if k.remote != nil {
-		if err := guard(func() error { return k.pub.VerifySignature(copies[0], sig) }); err != nil {
+		if err := guard(func() error { return k.pub.VerifySignature(forCheck, sig) }); err != nil {
 			return digest, exchange.Outage(ctx, k.id, fmt.Errorf("it made a signature that does not verify: %w", err))
 		}
 	}
-	return signatureDigest(id, sig, copies[1]), nil
+	return signatureDigest(id, sig, forDigest), nil
 }
 
 func clone(h hash.Hash) (hash.Hash, error) {
