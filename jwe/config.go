@@ -104,6 +104,8 @@ type Envelope struct {
 	accept       acceptance
 	waived       waivers
 	scratch      scratch.Pool
+	inflated     scratch.Pool
+	deflated     scratch.Pool
 	deflaters    sync.Pool   // of *flate.Writer
 	inflaters    sync.Pool   // of io.ReadCloser that are flate.Resetter
 	header       []parameter // of the JWE, by name

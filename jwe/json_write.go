@@ -15,7 +15,7 @@ func (e *Envelope) signJSON(c *exchange.Call, signers []signer, payload, out []b
 	sent := out[start:]
 	out = append(out, `","signatures":[`...)
 	for i, s := range signers {
-		octets, err := s.signature(c, s.protected, dot, sent)
+		octets, err := s.signature(c, s.alg.digest(s.protected, dot, sent))
 		if err != nil {
 			return nil, err
 		}

@@ -49,9 +49,12 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	}
 	if t.header.zip {
 		c.Waive(waiveCompression)
-		if content, err = e.inflate(content); err != nil {
+		space, inflated, err := e.inflate(content)
+		if err != nil {
 			return nil, err
 		}
+		defer e.inflated.Give(space)
+		content = inflated
 	}
 	if e.looksSigned(content) {
 		return m, e.openSigned(c, m, content)
@@ -127,9 +130,6 @@ func (e *Envelope) openUnsigned(c *exchange.Call, m *envelope.Message, h *header
 		return envelope.Reject(envelope.TooLarge, fmt.Errorf("payload of %d bytes: %w of %d", len(content), errTooLarge, e.c.MaxSize))
 	}
 	c.Waive(waiveEncryptOnly)
-	if !h.zip {
-		content = bytes.Clone(content) // out of the scratch
-	}
-	m.Payload, m.Header = content, h.message()
+	m.Payload, m.Header = bytes.Clone(content), h.message() // out of the scratch
 	return nil
 }

@@ -117,9 +117,8 @@ func (e *Envelope) signer(c *exchange.Call, by keyset.Key) (signer, error) {
 	return signer{by, k, alg, appendEncoded(nil, protected)}, nil
 }
 
-// signature returns the signature of s, and enters it into the account.
-func (s signer) signature(c *exchange.Call, input ...[]byte) ([]byte, error) {
-	digest := s.alg.digest(input...)
+// signature returns the signature of s over a digest, and enters it into the account.
+func (s signer) signature(c *exchange.Call, digest []byte) ([]byte, error) {
 	octets, err := s.key.sign(c.Context(), s.alg, digest)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", s.key.info.ID, err)
@@ -133,8 +132,8 @@ func (s signer) signature(c *exchange.Call, input ...[]byte) ([]byte, error) {
 func (e *Envelope) sign(c *exchange.Call, s signer, payload, out []byte) ([]byte, error) {
 	out = append(out, s.protected...)
 	out = append(out, '.')
-	out = appendEncoded(out, payload)
-	octets, err := s.signature(c, out)
+	out, digest := appendDigested(s.alg, out, payload)
+	octets, err := s.signature(c, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -200,9 +199,12 @@ func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, si
 	}
 	if e.c.Compress {
 		c.Waive(waiveCompression)
-		if content, err = e.deflate(content); err != nil {
+		space, deflated, err := e.deflate(content)
+		defer e.deflated.Give(space)
+		if err != nil {
 			return nil, err
 		}
+		content = deflated
 	}
 	protected, err := e.protected(c, all, enc, signed)
 	if err != nil {

@@ -14,7 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
+	"sync"
 
+	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -36,6 +39,37 @@ func (a Algorithm) digest(input ...[]byte) []byte {
 		h.Write(part)
 	}
 	return h.Sum(nil)
+}
+
+// appendDigested appends octets in base64url to out, and returns the digest of all
+// of it. Of many octets, what is encoded is hashed while the rest is.
+func appendDigested(alg Algorithm, out, octets []byte) (all, digest []byte) {
+	if alg == EdDSA || len(octets) < base64url.Halves {
+		out = appendEncoded(out, octets)
+		return out, alg.digest(out)
+	}
+	const piece = base64url.Halves / 4 * 3 // not so large that it is encoded in halves itself
+	h := alg.hash().New()
+	h.Write(out)
+	start := len(out)
+	out = slices.Grow(out, base64url.EncodedLen(len(octets)))[:start+base64url.EncodedLen(len(octets))]
+	ready := make(chan []byte, len(octets)/piece+1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(ready)
+		for text := out[start:]; len(octets) != 0; {
+			n := min(len(octets), piece)
+			m := base64url.EncodedLen(n)
+			base64url.Encode(text, octets[:n])
+			ready <- text[:m]
+			octets, text = octets[n:], text[m:]
+		}
+	})
+	for text := range ready {
+		h.Write(text)
+	}
+	wg.Wait()
+	return out, h.Sum(nil)
 }
 
 // signatureSize is that of every signature by k.

@@ -86,7 +86,8 @@ type signature struct {
 	protected []byte  // as it was sent
 	header    *header // the protected one, with hints that are not
 	octets    []byte
-	err       error // why it cannot be read
+	digest    []byte // of what is signed, once it was computed
+	err       error  // why it cannot be read
 }
 
 // parseSigned parses the grammar of a JWS. It judges no algorithm.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -22,7 +24,7 @@ func (e *Envelope) openSigned(c *exchange.Call, m *envelope.Message, content []b
 	if n := int64(decodedLen(t.payload)); n > e.c.MaxSize {
 		return envelope.Reject(envelope.TooLarge, fmt.Errorf("payload of %d bytes: %w of %d", n, errTooLarge, e.c.MaxSize))
 	}
-	payload, err := decode(t.payload)
+	payload, err := e.decodePayload(t)
 	if err != nil && bytes.Contains(t.payload, dot) {
 		return envelope.Reject(envelope.Unsigned, errors.New("the content is not a JWS: it has too many parts"))
 	}
@@ -37,6 +39,23 @@ func (e *Envelope) openSigned(c *exchange.Call, m *envelope.Message, content []b
 		err = j.exhausted
 	}
 	return err
+}
+
+// decodePayload returns the payload. The digest of a large one, which the first
+// signature needs, is computed meanwhile.
+func (e *Envelope) decodePayload(t *signedToken) ([]byte, error) {
+	if len(t.payload) < base64url.Halves || len(t.signatures) == 0 {
+		return decode(t.payload)
+	}
+	s := t.signatures[0]
+	if s.err != nil || s.header.alg == EdDSA || s.header.alg.purpose() != forSignature || !e.accept[s.header.alg] {
+		return decode(t.payload)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { s.digest = s.header.alg.digest(s.protected, dot, t.payload) })
+	payload, err := decode(t.payload)
+	wg.Wait()
+	return payload, err
 }
 
 // A judgement finds out who signed, and which signatures count.
@@ -123,7 +142,6 @@ func (j *judgement) refused(s *signature) *envelope.OpenError {
 type suit struct {
 	j      *judgement
 	s      *signature
-	digest []byte      // of what is signed: the same for every key that is tried
 	all    []candidate // trusted keys that fit
 	signer *candidate
 	dated  time.Time
@@ -142,10 +160,10 @@ func (k *suit) find(all []candidate, pass func(candidate) bool) (*candidate, err
 		if err := k.j.c.Verification(); err != nil {
 			return nil, err
 		}
-		if k.digest == nil {
-			k.digest = k.alg().digest(k.s.protected, dot, k.j.t.payload)
+		if k.s.digest == nil { // the same for every key that is tried
+			k.s.digest = k.alg().digest(k.s.protected, dot, k.j.t.payload)
 		}
-		if t.key.verify(k.alg(), k.digest, k.s.octets) {
+		if t.key.verify(k.alg(), k.s.digest, k.s.octets) {
 			return &t, nil
 		}
 	}
@@ -180,7 +198,7 @@ func (k *suit) weigh() {
 		return
 	}
 	u := k.use(signer.entry, false)
-	u.Digest = exchange.Digest(u.ID, k.digest)
+	u.Digest = exchange.Digest(u.ID, k.s.digest)
 	if slices.Contains(j.counted, u.Digest) {
 		return // one signer said the same twice
 	}
