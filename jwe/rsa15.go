@@ -2,6 +2,7 @@ package jwe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -43,7 +44,7 @@ func (a *attempt) unwrapRSA15(group []trial) (key []byte, which int, err error) 
 	key = randomKey(size)
 	for i, t := range group {
 		if ok, err := a.may(t); err != nil {
-			return nil, 0, err
+			return nil, 0, cmp.Or(a.outage, err)
 		} else if !ok {
 			continue
 		}

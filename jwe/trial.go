@@ -1,9 +1,12 @@
 package jwe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
@@ -114,9 +117,6 @@ func (a *attempt) may(t trial) (bool, error) {
 		return false, nil
 	}
 	if err := a.c.PrivateOp(); err != nil {
-		if a.outage != nil {
-			err = a.outage
-		}
 		return false, err
 	}
 	if !slices.Contains(a.tried, t.id()) {
@@ -125,30 +125,82 @@ func (a *attempt) may(t trial) (bool, error) {
 	return true, nil
 }
 
+// An unwrapped is what a trial came to.
+type unwrapped struct {
+	trial
+	cek []byte // the content encryption key
+	ok  bool
+	err error
+}
+
+// decrypt tries the first key alone, being named or the one that opened last, and
+// the others as many at once as there are cores: nothing tells them apart.
 func (a *attempt) decrypt(all []trial) (*trial, []byte, error) {
-	for i, t := range all {
-		if ok, err := a.may(t); err != nil {
-			return nil, nil, err
-		} else if !ok {
-			continue
+	for width := 1; len(all) != 0; width = runtime.GOMAXPROCS(0) {
+		batch, rest, ended := a.next(all, width)
+		a.unwrap(batch)
+		for i, u := range batch {
+			if u.err != nil {
+				a.outage = u.err
+			}
+			if !u.ok {
+				continue
+			}
+			direct := u.to.header.alg == ECDHES
+			content, err := a.t.open(u.cek, a.body, !direct || len(rest) == 0 && i == len(batch)-1)
+			if err == nil {
+				return &u.trial, content, nil
+			}
+			if !direct {
+				return nil, nil, envelope.Reject(envelope.Corrupt, errors.New("the key decrypts, the content does not"), u.id())
+			}
 		}
-		key, ok, err := t.to.unwrap(a.c.Context(), t.key, a.t.header.enc)
-		if err != nil {
-			a.outage = err
+		if ended != nil {
+			return nil, nil, cmp.Or(a.outage, ended)
 		}
-		if !ok {
-			continue
-		}
-		direct := t.to.header.alg == ECDHES
-		content, err := a.t.open(key, a.body, !direct || i == len(all)-1)
-		if err == nil {
-			return &t, content, nil
-		}
-		if !direct {
-			return nil, nil, envelope.Reject(envelope.Corrupt, errors.New("the key decrypts, the content does not"), t.id())
-		}
+		all = rest
 	}
 	return nil, nil, nil
+}
+
+// next takes trials off the list: a remote key alone, or up to width local ones.
+// An error is the end of what the message is worth.
+func (a *attempt) next(all []trial, width int) (batch []unwrapped, rest []trial, ended error) {
+	for len(all) != 0 && len(batch) < width {
+		t := all[0]
+		far := t.key.remote() != nil
+		if far && len(batch) != 0 {
+			break
+		}
+		ok, err := a.may(t)
+		if err != nil {
+			return batch, all, err
+		}
+		all = all[1:]
+		if ok {
+			batch = append(batch, unwrapped{trial: t})
+		}
+		if far {
+			break
+		}
+	}
+	return batch, all, nil
+}
+
+// unwrap unwraps the content key with each of the trials at once.
+func (a *attempt) unwrap(batch []unwrapped) {
+	one := func(u *unwrapped) {
+		u.cek, u.ok, u.err = u.to.unwrap(a.c.Context(), u.key, a.t.header.enc)
+	}
+	if len(batch) == 1 {
+		one(&batch[0])
+		return
+	}
+	var wg sync.WaitGroup
+	for i := range batch {
+		wg.Go(func() { one(&batch[i]) })
+	}
+	wg.Wait()
 }
 
 // undecrypted says why no key of ours opened the message, as far as can be
