@@ -59,7 +59,7 @@ func (e *Envelope) trials(c *exchange.Call, ways []*recipient) []trial {
 			all = append(all, trial{k, r})
 		}
 	}
-	all = exchange.Order(c, all, trial.id, trial.named)
+	exchange.Order(c, all, trial.id, trial.named)
 	far := func(t trial) int {
 		if t.key.remote() != nil && !t.named() {
 			return 1

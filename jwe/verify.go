@@ -153,7 +153,8 @@ func (k *suit) fits(key *Key) bool { return key.may(keyset.Signing, k.alg()) }
 
 // find returns the key that made the signature, if it is among those that pass.
 func (k *suit) find(all []candidate, pass func(candidate) bool) (*candidate, error) {
-	for _, t := range exchange.Order(k.j.c, all, candidate.id, k.s.header.namesOf) {
+	exchange.Order(k.j.c, all, candidate.id, k.s.header.namesOf)
+	for _, t := range all {
 		if !pass(t) {
 			continue
 		}

@@ -151,6 +151,9 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 		if s.version != version {
 			continue
 		}
+		if s.hidden() {
+			all = slices.Grow(all, keyset.MaxKeys)
+		}
 		for k := range c.Own.Opening() {
 			key, ok := k.Material.(*Key)
 			if !ok {
@@ -173,7 +176,7 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 	if len(all) == 0 && refused != nil {
 		return nil, refused
 	}
-	all = exchange.Order(c, all,
+	exchange.Order(c, all,
 		func(t trial) keyset.ID { return t.part.id },
 		func(t trial) bool { return t.session.names(t.part) })
 	// The order of packets: authenticated ones first, then by their best key;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -122,14 +123,9 @@ func TestOrderOfTrial(t *testing.T) {
 	x := newExchange(t, c)
 	order := func(named ...keyset.ID) (out []keyset.ID) {
 		_, err := x.Open(t.Context(), 0, func(call *exchange.Call) (*envelope.Message, error) {
-			for _, c := range exchange.Order(call, all, component, func(c candidate) bool {
-				for _, n := range named {
-					if c.id == n {
-						return true
-					}
-				}
-				return false
-			}) {
+			list := slices.Clone(all)
+			exchange.Order(call, list, component, func(c candidate) bool { return slices.Contains(named, c.id) })
+			for _, c := range list {
 				out = append(out, component(c))
 			}
 			return nil, envelope.Reject(envelope.Malformed, nil)

@@ -72,10 +72,10 @@ func (c *Call) IsOwn(id keyset.ID) bool {
 	return ok
 }
 
-// Order returns all in the order of trial: what the message names, then the
-// one that opened last, then the others as they come. component returns what
+// Order sorts all in the order of trial: what the message names, then the one
+// that opened last, then the others as they come. component returns what
 // KeyUse.Subkey, or else KeyUse.ID, will be if the candidate opens.
-func Order[T any](c *Call, all []T, component func(T) keyset.ID, named func(T) bool) []T {
+func Order[T any](c *Call, all []T, component func(T) keyset.ID, named func(T) bool) {
 	recent := keyset.ID("")
 	if p := c.x.recent.Load(); p != nil {
 		recent = keyset.ID(*p)
@@ -89,9 +89,7 @@ func Order[T any](c *Call, all []T, component func(T) keyset.ID, named func(T) b
 		}
 		return 2
 	}
-	out := slices.Clone(all)
-	slices.SortStableFunc(out, func(a, b T) int { return rank(a) - rank(b) })
-	return out
+	slices.SortStableFunc(all, func(a, b T) int { return rank(a) - rank(b) })
 }
 
 var errWork = errors.New("the message asks for more work than a message is worth")
