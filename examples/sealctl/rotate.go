@@ -166,30 +166,39 @@ func (r *rotation) refresh(ctx context.Context, ring *keyset.Ring, args []string
 
 // each does f with every key of a file: the half that the manifest lists.
 func (r *rotation) each(ring *keyset.Ring, file string, f func(m keyset.Material, source string) error) error {
-	source, err := r.source(file)
-	if err != nil {
-		return err
-	}
-	raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
-	if err != nil {
-		return err
-	}
-	keys, err := r.keys.keys(file, raw)
+	keys, source, err := r.material(file, ring.Load().Private())
 	if err != nil {
 		return err
 	}
 	for _, m := range keys {
-		if ring.Load().Private() && !m.Info().Private {
-			return fmt.Errorf("%s: key %s has no private half, and %s lists our own keys", file, m.Info().ID, r.file)
-		}
-		if !ring.Load().Private() {
-			m = m.Public()
-		}
 		if err := f(m, source); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// material reads the keys of a file, and names it as the manifest does.
+func (r *rotation) material(file string, private bool) (keys []keyset.Material, source string, err error) {
+	if source, err = r.source(file); err != nil {
+		return nil, "", err
+	}
+	raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
+	if err != nil {
+		return nil, "", err
+	}
+	if keys, err = r.keys.keys(file, raw); err != nil {
+		return nil, "", err
+	}
+	for i, m := range keys {
+		switch {
+		case !private:
+			keys[i] = m.Public()
+		case !m.Info().Private:
+			return nil, "", fmt.Errorf("%s: key %s has no private half: it is a partner's, which init lists with -public, or what we hand out", file, m.Info().ID)
+		}
+	}
+	return keys, source, nil
 }
 
 // source names a key file as the manifest does: from its own folder.
@@ -278,24 +287,11 @@ func (r *rotation) init(files []string) error {
 	}
 	var entries []keyset.Key
 	for _, file := range files {
-		source, err := r.source(file)
-		if err != nil {
-			return err
-		}
-		raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
-		if err != nil {
-			return err
-		}
-		keys, err := r.keys.keys(file, raw)
+		keys, source, err := r.material(file, !r.public)
 		if err != nil {
 			return err
 		}
 		for _, m := range keys {
-			if r.public {
-				m = m.Public()
-			} else if !m.Info().Private {
-				return fmt.Errorf("%s: key %s has no private half: write -public for a partner's keys", file, m.Info().ID)
-			}
 			entries = append(entries, keyset.Key{Material: m, State: keyset.Active, Source: source, Since: r.now.UTC().Truncate(time.Second)})
 		}
 	}
