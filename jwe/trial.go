@@ -133,10 +133,14 @@ type unwrapped struct {
 	err error
 }
 
-// decrypt tries the first key alone, being named or the one that opened last, and
-// the others as many at once as there are cores: nothing tells them apart.
+// decrypt tries the first key alone if it is named or opened last, and others as
+// many at once as there are cores: nothing tells them apart.
 func (a *attempt) decrypt(all []trial) (*trial, []byte, error) {
-	for width := 1; len(all) != 0; width = runtime.GOMAXPROCS(0) {
+	width := runtime.GOMAXPROCS(0)
+	if len(all) != 0 && (all[0].named() || a.c.OpenedLast(all[0].id())) {
+		width = 1
+	}
+	for ; len(all) != 0; width = runtime.GOMAXPROCS(0) {
 		batch, rest, ended := a.next(all, width)
 		a.unwrap(batch)
 		for i, u := range batch {

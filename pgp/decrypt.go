@@ -39,23 +39,16 @@ type opened struct {
 //
 // last tells attempt that no candidate comes after this one.
 func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKey, last bool) error) (*opened, error) {
-	trials, err := e.trials(c, o)
+	all, err := e.trials(c, o)
 	if err != nil {
 		return nil, err
 	}
 	d := decryption{data: o.data, attempt: attempt}
-	var tried []keyset.ID
+	trials := all
 	var outage error
 	for width := 1; len(trials) != 0 && d.bodies < maxBodies; width = runtime.GOMAXPROCS(0) {
 		var groups [][]trial
 		groups, trials = nextGroups(trials, width)
-		for _, g := range groups {
-			for _, t := range g {
-				if !slices.Contains(tried, t.key.ID()) {
-					tried = append(tried, t.key.ID())
-				}
-			}
-		}
 		unwrapped := unwrapGroups(c, groups)
 		for i, u := range unwrapped {
 			if _, tooMuch := errors.AsType[*envelope.OpenError](u.err); tooMuch {
@@ -73,7 +66,8 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKe
 			}
 			d.last = len(trials) == 0 && i == len(unwrapped)-1
 			if out, ok := d.try(u.sk, u.conforms); ok {
-				out.use = u.part.use(u.key, true, keyset.Encryption, u.part.name)
+				key, _ := c.Own.Lookup(u.id)
+				out.use = u.part.use(key, true, keyset.Encryption, u.part.name)
 				return out, nil
 			}
 		}
@@ -81,7 +75,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKe
 	if outage != nil {
 		return nil, outage
 	}
-	return nil, d.reject(c, o, tried)
+	return nil, d.reject(c, o, all[:len(all)-len(trials)])
 }
 
 // A decryption counts the attempts on one body.
@@ -147,8 +141,14 @@ func (d *decryption) keySize() (size int, fixed bool) {
 func aead(p rawPacket) bool { return p.tag == tagAEAD || p.tag == tagSEIPD && p.body[0] == 2 }
 
 // reject says why nothing opened, after the keys of ours that were tried.
-func (d *decryption) reject(c *exchange.Call, o *outer, tried []keyset.ID) error {
+func (d *decryption) reject(c *exchange.Call, o *outer, trials []trial) error {
 	named := addressed(c, o)
+	var tried []keyset.ID
+	for _, t := range trials {
+		if !slices.Contains(tried, t.id) {
+			tried = append(tried, t.id)
+		}
+	}
 	switch {
 	case d.refused != nil:
 		return envelope.Reject(envelope.Forbidden, d.refused, named...)

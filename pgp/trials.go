@@ -13,7 +13,7 @@ import (
 // A trial is a key of ours that may decrypt a session key packet.
 type trial struct {
 	session *sessionPacket
-	key     keyset.Key
+	id      keyset.ID // of the key
 	part    *component
 }
 
@@ -66,9 +66,9 @@ func unwrapGroups(c *exchange.Call, groups [][]trial) []unwrapped {
 }
 
 // unwrapFirst unwraps one session key with the first of its trials for which
-// that succeeds. The first is tried alone, being named or the one that opened
-// last; the rest in parallel, because nothing tells them apart. If none
-// succeeds, it returns a random session key with the first of them.
+// that succeeds. The first is tried alone if it is named or opened last; others in
+// parallel, because nothing tells them apart. If none succeeds, it returns a
+// random session key with the first of them.
 func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, error) {
 	if err := c.PrivateOp(); err != nil {
 		return trial{}, sessionKey{}, false, err
@@ -76,20 +76,25 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 	if group[0].remote() {
 		return unwrapRemotes(c, group)
 	}
-	sk, ok, err := group[0].session.unwrap(c.Context(), group[0].part)
-	if ok || err != nil || len(group) == 1 {
-		return group[0], sk, ok, err
+	rest, substitute := group, sessionKey{}
+	if first := group[0]; len(group) == 1 || first.session.names(first.part) || c.OpenedLast(first.part.id) {
+		sk, ok, err := first.session.unwrap(c.Context(), first.part)
+		if ok || err != nil || len(group) == 1 {
+			return first, sk, ok, err
+		}
+		rest, substitute = group[1:], sk
 	}
-	rest := group[1:]
 	keys, oks := make([]sessionKey, len(rest)), make([]bool, len(rest))
 	width := runtime.GOMAXPROCS(0)
 	for at := 0; at < len(rest); at += width {
 		batch := rest[at:min(at+width, len(rest))]
 		var wg sync.WaitGroup
 		for i, t := range batch {
-			if err := c.PrivateOp(); err != nil {
-				wg.Wait()
-				return trial{}, sessionKey{}, false, err
+			if at+i > 0 || len(rest) < len(group) { // the first of the group has been counted
+				if err := c.PrivateOp(); err != nil {
+					wg.Wait()
+					return trial{}, sessionKey{}, false, err
+				}
 			}
 			wg.Go(func() { keys[at+i], oks[at+i], _ = t.session.unwrap(c.Context(), t.part) })
 		}
@@ -100,7 +105,10 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 			}
 		}
 	}
-	return group[0], sk, false, nil
+	if substitute.key == nil {
+		substitute = keys[0]
+	}
+	return group[0], substitute, false, nil
 }
 
 // unwrapRemotes is unwrapFirst for remote keys, one after another: each costs a
@@ -169,7 +177,7 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 					refused = envelope.Reject(envelope.Forbidden, err, key.info.ID)
 					continue
 				}
-				all = append(all, trial{s, k, p})
+				all = append(all, trial{s, key.info.ID, p})
 			}
 		}
 	}

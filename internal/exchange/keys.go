@@ -76,10 +76,7 @@ func (c *Call) IsOwn(id keyset.ID) bool {
 // that opened last, then the others as they come. component returns what
 // KeyUse.Subkey, or else KeyUse.ID, will be if the candidate opens.
 func Order[T any](c *Call, all []T, component func(T) keyset.ID, named func(T) bool) {
-	recent := keyset.ID("")
-	if p := c.x.recent.Load(); p != nil {
-		recent = keyset.ID(*p)
-	}
+	recent := c.recent()
 	rank := func(t T) int {
 		switch {
 		case named(t):
@@ -91,6 +88,17 @@ func Order[T any](c *Call, all []T, component func(T) keyset.ID, named func(T) b
 	}
 	slices.SortStableFunc(all, func(a, b T) int { return rank(a) - rank(b) })
 }
+
+func (c *Call) recent() keyset.ID {
+	if p := c.x.recent.Load(); p != nil {
+		return keyset.ID(*p)
+	}
+	return ""
+}
+
+// OpenedLast reports whether the component is the one that opened last, so that it
+// is worth trying before others.
+func (c *Call) OpenedLast(component keyset.ID) bool { return component == c.recent() }
 
 var errWork = errors.New("the message asks for more work than a message is worth")
 
