@@ -20,6 +20,7 @@ type subject struct {
 	cores   int // GOMAXPROCS; 0 is all
 	workers int // goroutines that share the operations of a visit; 0 is 1
 	alone   bool
+	long    bool // visit it ten times as long: threads need milliseconds to spread over the cores
 
 	prepare func(n int) error // if not nil, called before n operations, on nobody's time
 	beside  func() (stop func())
@@ -78,8 +79,11 @@ func (s schedule) calibrate(u subject, all int) (n, size int, err error) {
 			fastest = took
 		}
 	}
-	workers := or(u.workers, 1)
-	n = max(1, int(s.visit/max(fastest, 1))) * workers
+	length := s.visit
+	if u.long {
+		length *= 10
+	}
+	n = max(1, int(length/max(fastest, 1))) * or(u.workers, 1)
 	return n, size, nil
 }
 

@@ -61,7 +61,7 @@ func parallelStudy(id, op string, size int) ([]subject, error) {
 	for _, s := range subjects[1:3] { // us and the first of the peers
 		for _, cores := range []int{1, all} {
 			c := s
-			c.name, c.cores, c.workers = onCores(s.name, cores), cores, cores
+			c.name, c.cores, c.workers, c.long = onCores(s.name, cores), cores, cores, true
 			out = append(out, c)
 		}
 	}
