@@ -243,6 +243,7 @@ func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, si
 // recipient.
 func (e *Envelope) protected(c *exchange.Call, all []addressee, enc Algorithm, signed bool) ([]byte, error) {
 	h := newWriter()
+	h.buf.Grow(320) // what most need
 	if alg, common := commonAlgorithm(all); common {
 		h.text("alg", string(alg))
 	}

@@ -217,6 +217,7 @@ func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]b
 		out = nil
 	} else {
 		e.Size = max(int64(len(out)), c.size)
+		e.Keys = make([]envelope.KeyUse, 0, len(c.sealed))
 		for _, s := range c.sealed {
 			if r, ok := s.source.(keyset.Recorder); ok {
 				r.RecordSealed(s.use.ID, c.At)
