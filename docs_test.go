@@ -45,6 +45,8 @@ func TestCodeBlocks(t *testing.T) {
 		"go get github.com/sealwax/sealwax",
 		"go install github.com/sealwax/sealwax/examples/sealctl@latest",
 		"bash .ci/run",
+		"go run -C bench .", // minutes of a quiet machine; its tests run it for a moment
+		"go run -C bench . -check",
 	}
 	ci := text(t, ".ci/run")
 	for _, name := range documents(t) {
