@@ -23,19 +23,22 @@ var updateSessions = flag.Bool("update-sessions", false, "write into the documen
 func TestSessions(t *testing.T) {
 	files, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	var programs string
+	programs := ""
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		require.NoError(t, err)
 		if !bytes.Contains(raw, []byte("```console\n")) {
 			continue
 		}
+		if programs == "" {
+			programs = buildSealctl(t) // for all of them
+		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			if programs == "" {
-				programs = buildSealctl(t)
-			}
 			need(t, raw)
 			got := newSession(t, programs).document(string(raw))
+			for _, trouble := range []string{"command not found", "No such file", "node:internal", "panic:"} {
+				require.NotContains(t, got, trouble, "a session does not run")
+			}
 			if *updateSessions {
 				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
 				return
