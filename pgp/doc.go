@@ -28,8 +28,9 @@
 // partner allows it.
 //
 // The message grammar, the choice of keys, and the judgement of signatures are
-// this package's own. Packets, keys, and cryptography are those of
-// github.com/ProtonMail/go-crypto.
+// this package's own. Packets, keys, and public-key cryptography are those of
+// github.com/ProtonMail/go-crypto; content is encrypted with AES of the standard
+// library, in CFB or GCM, or with the library's OCB and EAX.
 //
 // [RFC 9580]: https://www.rfc-editor.org/rfc/rfc9580.html
 package pgp
