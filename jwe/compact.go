@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/sealwax/sealwax/internal/base64url"
 )
@@ -50,15 +49,6 @@ func decode(part []byte) ([]byte, error) {
 
 // decodeText decodes a base64url member of a header or a JWK.
 func decodeText(s string) ([]byte, error) { return decode([]byte(s)) }
-
-// appendEncoded appends octets in base64url. It is append(dst, …) for a dst
-// with the capacity, without a copy.
-func appendEncoded(dst, octets []byte) []byte {
-	n := base64url.EncodedLen(len(octets))
-	dst = slices.Grow(dst, n)[:len(dst)+n]
-	base64url.Encode(dst[len(dst)-n:], octets)
-	return dst
-}
 
 // looksSigned reports whether content is meant to be a JWS: in compact
 // serialization that is three parts, of which the first begins as a JSON object

@@ -3,6 +3,7 @@ package jwe
 import (
 	"time"
 
+	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/exchange"
 )
 
@@ -11,7 +12,7 @@ import (
 func (e *Envelope) signJSON(c *exchange.Call, signers []signer, payload, out []byte) ([]byte, error) {
 	out = append(out, `{"payload":"`...)
 	start := len(out)
-	out = appendEncoded(out, payload)
+	out = base64url.AppendEncode(out, payload)
 	sent := out[start:]
 	out = append(out, `","signatures":[`...)
 	for i, s := range signers {
@@ -25,7 +26,7 @@ func (e *Envelope) signJSON(c *exchange.Call, signers []signer, payload, out []b
 		out = append(out, `{"protected":"`...)
 		out = append(out, s.protected...)
 		out = append(out, `","signature":"`...)
-		out = appendEncoded(out, octets)
+		out = base64url.AppendEncode(out, octets)
 		out = append(out, `"}`...)
 	}
 	return append(out, `]}`...), nil
@@ -56,7 +57,7 @@ func (e *Envelope) writeJSON(all []addressee, protected, iv, ciphertext, tag []b
 			entries = append(entries, ',')
 		}
 		entries = append(entries, `"encrypted_key":"`...)
-		entries = appendEncoded(entries, a.encrypted)
+		entries = base64url.AppendEncode(entries, a.encrypted)
 		entries = append(entries, `"}`...)
 	}
 	const members = `{"protected":"","recipients":[],"iv":"","ciphertext":"","tag":""}`
@@ -67,10 +68,10 @@ func (e *Envelope) writeJSON(all []addressee, protected, iv, ciphertext, tag []b
 	out = append(out, `","recipients":[`...)
 	out = append(out, entries...)
 	out = append(out, `],"iv":"`...)
-	out = appendEncoded(out, iv)
+	out = base64url.AppendEncode(out, iv)
 	out = append(out, `","ciphertext":"`...)
-	out = appendEncoded(out, ciphertext)
+	out = base64url.AppendEncode(out, ciphertext)
 	out = append(out, `","tag":"`...)
-	out = appendEncoded(out, tag)
+	out = base64url.AppendEncode(out, tag)
 	return append(out, `"}`...), nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -114,7 +115,7 @@ func (e *Envelope) signer(c *exchange.Call, by keyset.Key) (signer, error) {
 	if err != nil {
 		return signer{}, fmt.Errorf("header of the JWS: %w", err)
 	}
-	return signer{by, k, alg, appendEncoded(nil, protected)}, nil
+	return signer{by, k, alg, base64url.AppendEncode(nil, protected)}, nil
 }
 
 // signature returns the signature of s over a digest, and enters it into the account.
@@ -138,7 +139,7 @@ func (e *Envelope) sign(c *exchange.Call, s signer, payload, out []byte) ([]byte
 		return nil, err
 	}
 	out = append(out, '.')
-	return appendEncoded(out, octets), nil
+	return base64url.AppendEncode(out, octets), nil
 }
 
 // An addressee is a key of the partner, with the content key for it.
@@ -212,7 +213,7 @@ func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, si
 	}
 	iv := make([]byte, enc.sizes().iv)
 	rand.Read(iv)
-	aad := appendEncoded(nil, protected)
+	aad := base64url.AppendEncode(nil, protected)
 	var dst []byte
 	if signed || e.c.Compress {
 		dst = content[:0]
@@ -234,7 +235,7 @@ func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, si
 	out = append(out, aad...)
 	for _, part := range [][]byte{key, iv, body[:n], body[n:]} {
 		out = append(out, '.')
-		out = appendEncoded(out, part)
+		out = base64url.AppendEncode(out, part)
 	}
 	return out, nil
 }

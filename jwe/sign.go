@@ -45,7 +45,7 @@ func (a Algorithm) digest(input ...[]byte) []byte {
 // of it. Of many octets, what is encoded is hashed while the rest is.
 func appendDigested(alg Algorithm, out, octets []byte) (all, digest []byte) {
 	if alg == EdDSA || len(octets) < base64url.Halves {
-		out = appendEncoded(out, octets)
+		out = base64url.AppendEncode(out, octets)
 		return out, alg.digest(out)
 	}
 	const piece = base64url.Halves / 4 * 3 // not so large that it is encoded in halves itself

@@ -181,22 +181,12 @@ func (b *buffer) Write(p []byte) (int, error) {
 		if len(b.rest) < 3 {
 			return written, nil
 		}
-		b.encode(b.rest)
+		b.out = base64url.AppendEncode(b.out, b.rest)
 	}
 	whole := len(p) / 3 * 3
-	b.encode(p[:whole])
+	b.out = base64url.AppendEncode(b.out, p[:whole])
 	b.rest = append(b.rest[:0], p[whole:]...)
 	return written, nil
-}
-
-func (b *buffer) encode(octets []byte) {
-	n := base64url.EncodedLen(len(octets))
-	if cap(b.out)-len(b.out) < n {
-		b.out = append(b.out, make([]byte, n)...)
-	} else {
-		b.out = b.out[:len(b.out)+n]
-	}
-	base64url.Encode(b.out[len(b.out)-n:], octets)
 }
 
 // bytes returns the message.
@@ -209,8 +199,7 @@ func (b *buffer) bytes() []byte {
 		return b.out
 	}
 	base64url.Encode(b.out, b.head)
-	b.encode(b.rest)
-	return b.out
+	return base64url.AppendEncode(b.out, b.rest)
 }
 
 // literalHead begins the body of a literal: binary, without file name and date,

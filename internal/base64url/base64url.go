@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -70,6 +71,15 @@ func Encode(dst, src []byte) {
 	wg.Go(func() { encode(dst[:half/3*4], src[:half]) })
 	encode(dst[half/3*4:], src[half:])
 	wg.Wait()
+}
+
+// AppendEncode appends the letters of src to dst: without a copy, if dst has the
+// capacity. The two do not overlap.
+func AppendEncode(dst, src []byte) []byte {
+	n := EncodedLen(len(src))
+	dst = slices.Grow(dst, n)[:len(dst)+n]
+	Encode(dst[len(dst)-n:], src)
+	return dst
 }
 
 func encode(dst, src []byte) {

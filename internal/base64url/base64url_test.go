@@ -47,6 +47,8 @@ func TestLikeTheStandardLibrary(t *testing.T) {
 		require.Equal(t, want, string(got[:len(got)-1]), n)
 		require.Equal(t, byte('#'), got[len(got)-1], "written past the end")
 
+		require.Equal(t, "x"+want, string(base64url.AppendEncode([]byte("x"), in)))
+
 		back := append(make([]byte, n), '#')
 		require.NoError(t, base64url.Decode(back[:n:n], []byte(want)))
 		require.True(t, bytes.Equal(in, back[:n]), n)
