@@ -50,10 +50,10 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	if t.header.zip {
 		c.Waive(waiveCompression)
 		space, inflated, err := e.inflate(content)
+		defer e.inflated.Give(space)
 		if err != nil {
 			return nil, err
 		}
-		defer e.inflated.Give(space)
 		content = inflated
 	}
 	if e.looksSigned(content) {

@@ -15,7 +15,7 @@ import (
 const maxRatio = 1000
 
 // inflate returns what content, in DEFLATE (RFC 1951), becomes, in a space that is
-// to be given back. It reads in pieces, so that a bomb costs no more than what is
+// to be given back, whatever the error. It reads in pieces, so that a bomb costs no more than what is
 // allowed.
 func (e *Envelope) inflate(content []byte) (space *[]byte, out []byte, err error) {
 	limit := maxJWS(e.c.MaxSize)
@@ -25,33 +25,30 @@ func (e *Envelope) inflate(content []byte) (space *[]byte, out []byte, err error
 	if most := maxRatio * int64(len(content)); most < limit {
 		limit = most
 	}
+	space = e.inflated.Take(int(min(limit, 5*int64(len(content)))) + 1) // one more to see the end, or too much
 	in := bytes.NewReader(content)
 	r, ok := e.inflaters.Get().(io.ReadCloser)
 	if !ok {
 		r = flate.NewReader(in)
 	} else if err := r.(flate.Resetter).Reset(in, nil); err != nil {
-		return nil, nil, err
+		return space, nil, err
 	}
 	defer func() {
 		in.Reset(nil) // the content is not ours to keep
 		e.inflaters.Put(r)
 	}()
-	space = e.inflated.Take(int(min(limit, 5*int64(len(content)))) + 1) // one more to see the end, or too much
 	for n := 0; ; {
 		m, err := r.Read((*space)[n:])
 		n += m
 		switch {
 		case int64(n) > limit:
-			e.inflated.Give(space)
-			return nil, nil, envelope.Reject(envelope.TooLarge, fmt.Errorf("decompressed: %w of %d bytes", errTooLarge, limit))
+			return space, nil, envelope.Reject(envelope.TooLarge, fmt.Errorf("decompressed: %w of %d bytes", errTooLarge, limit))
 		case err == io.EOF && in.Len() > 0:
-			e.inflated.Give(space)
-			return nil, nil, envelope.Reject(envelope.Malformed, errors.New("octets after the end of what is compressed"))
+			return space, nil, envelope.Reject(envelope.Malformed, errors.New("octets after the end of what is compressed"))
 		case err == io.EOF:
 			return space, (*space)[:n], nil
 		case err != nil:
-			e.inflated.Give(space)
-			return nil, nil, envelope.Reject(envelope.Malformed, errors.New("what is compressed does not decompress"))
+			return space, nil, envelope.Reject(envelope.Malformed, errors.New("what is compressed does not decompress"))
 		}
 		if n == len(*space) {
 			grown := e.inflated.Take(int(min(limit+1, 2*int64(n))))
@@ -62,7 +59,8 @@ func (e *Envelope) inflate(content []byte) (space *[]byte, out []byte, err error
 	}
 }
 
-// deflate returns content compressed, in a space that is to be given back.
+// deflate returns content compressed, in a space that is to be given back,
+// whatever the error.
 func (e *Envelope) deflate(content []byte) (space *[]byte, out []byte, err error) {
 	space = e.deflated.Take(len(content) + len(content)/16 + 64) // more than DEFLATE makes of it
 	b := bytes.NewBuffer((*space)[:0])
