@@ -185,8 +185,8 @@ func finish(c *exchange.Call, all []signing, payload []byte) ([]byte, error) {
 	d := inMemory(payload)
 	for i := range all {
 		s := &all[i]
-		kind := hashKind{s.sig.Hash, string(s.sig.Salt())}
-		if _, ok := d.hashes[kind]; !ok {
+		kind := hashKindOf(s.sig)
+		if _, ok := d.hashes[kind]; !ok { // the one that was begun serves all that share it
 			s.hash.Write(payload)
 			d.hashes[kind] = s.hash
 		}

@@ -109,6 +109,15 @@ type hashKind struct {
 	salt string
 }
 
+func hashKindOf(sig *packet.Signature) hashKind { return hashKind{sig.Hash, string(sig.Salt())} }
+
+// begin returns the hash before the document. It must be available.
+func (k hashKind) begin() hash.Hash {
+	h := k.hash.New()
+	h.Write([]byte(k.salt))
+	return h
+}
+
 // memory is a payload in memory. It is hashed once for each kind of hash, however
 // many signatures there are (T19).
 type memory struct {
@@ -121,17 +130,16 @@ func inMemory(payload []byte) *memory {
 }
 
 func (m *memory) hash(sig *packet.Signature) (hash.Hash, error) {
-	kind := hashKind{sig.Hash, string(sig.Salt())}
-	if h, ok := m.hashes[kind]; ok {
-		return clone(h)
+	kind := hashKindOf(sig)
+	if _, ok := m.hashes[kind]; !ok {
+		h, err := sig.PrepareVerify()
+		if err != nil {
+			return nil, err
+		}
+		h.Write(m.payload)
+		m.hashes[kind] = h
 	}
-	h, err := sig.PrepareVerify()
-	if err != nil {
-		return nil, err
-	}
-	h.Write(m.payload)
-	m.hashes[kind] = h
-	return clone(h)
+	return clone(m.hashes[kind])
 }
 
 // add computes a hash that signatures are going to ask for.
@@ -139,8 +147,7 @@ func (m *memory) add(kind hashKind) {
 	if _, ok := m.hashes[kind]; ok {
 		return
 	}
-	h := kind.hash.New()
-	h.Write([]byte(kind.salt))
+	h := kind.begin()
 	h.Write(m.payload)
 	m.hashes[kind] = h
 }

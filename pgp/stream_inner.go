@@ -181,7 +181,7 @@ func kindOf(raw rawPacket) (hashKind, bool) {
 	case *packet.OnePassSignature:
 		kind = hashKind{s.Hash, string(s.Salt)}
 	case *packet.Signature:
-		kind = hashKind{s.Hash, string(s.Salt())}
+		kind = hashKindOf(s)
 	}
 	return kind, (strongHash(kind.hash) || kind.hash == crypto.SHA1) && kind.hash.Available()
 }
@@ -191,9 +191,7 @@ func (p *firstPass) add(kind hashKind) {
 	if _, ok := p.hashes[kind]; ok || len(p.hashes) >= maxHashes {
 		return
 	}
-	h := kind.hash.New()
-	h.Write([]byte(kind.salt))
-	p.hashes[kind] = h
+	p.hashes[kind] = kind.begin()
 }
 
 // missing lists the hashes that the signatures need and the pass did not compute.
@@ -232,7 +230,7 @@ type streamDocument struct{ pass *firstPass }
 var errAnnounced = errors.New("more kinds of hashes than are computed")
 
 func (d *streamDocument) hash(sig *packet.Signature) (hash.Hash, error) {
-	h, ok := d.pass.hashes[hashKind{sig.Hash, string(sig.Salt())}]
+	h, ok := d.pass.hashes[hashKindOf(sig)]
 	if !ok {
 		return nil, errAnnounced
 	}

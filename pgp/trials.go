@@ -70,14 +70,18 @@ func unwrapGroups(c *exchange.Call, groups [][]trial) []unwrapped {
 // parallel, because nothing tells them apart. If none succeeds, it returns a
 // random session key with the first of them.
 func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, error) {
-	if err := c.PrivateOp(); err != nil {
-		return trial{}, sessionKey{}, false, err
+	first := group[0]
+	alone := len(group) == 1 || first.session.names(first.part) || c.OpenedLast(first.part.id)
+	if first.remote() || alone {
+		if err := c.PrivateOp(); err != nil {
+			return trial{}, sessionKey{}, false, err
+		}
 	}
-	if group[0].remote() {
+	if first.remote() {
 		return unwrapRemotes(c, group)
 	}
 	rest, substitute := group, sessionKey{}
-	if first := group[0]; len(group) == 1 || first.session.names(first.part) || c.OpenedLast(first.part.id) {
+	if alone {
 		sk, ok, err := first.session.unwrap(c.Context(), first.part)
 		if ok || err != nil || len(group) == 1 {
 			return first, sk, ok, err
@@ -90,11 +94,9 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 		batch := rest[at:min(at+width, len(rest))]
 		var wg sync.WaitGroup
 		for i, t := range batch {
-			if at+i > 0 || len(rest) < len(group) { // the first of the group has been counted
-				if err := c.PrivateOp(); err != nil {
-					wg.Wait()
-					return trial{}, sessionKey{}, false, err
-				}
+			if err := c.PrivateOp(); err != nil {
+				wg.Wait()
+				return trial{}, sessionKey{}, false, err
 			}
 			wg.Go(func() { keys[at+i], oks[at+i], _ = t.session.unwrap(c.Context(), t.part) })
 		}
@@ -105,10 +107,10 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 			}
 		}
 	}
-	if substitute.key == nil {
+	if !alone {
 		substitute = keys[0]
 	}
-	return group[0], substitute, false, nil
+	return first, substitute, false, nil
 }
 
 // unwrapRemotes is unwrapFirst for remote keys, one after another: each costs a
