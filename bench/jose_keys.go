@@ -70,22 +70,3 @@ func joseDEFKeys() (joseKeys, error) {
 	}
 	return joseKeys{pair[0], pair[1], jwe.Algorithms{Key: jwe.RSA1_5, Content: jwe.A128CBCHS256, Signature: jwe.RS256}, true}, nil
 }
-
-// joseBuilder returns a profile's build.
-func joseBuilder(keys func() (joseKeys, error)) func(size int) ([]implementation, error) {
-	return func(size int) ([]implementation, error) {
-		k, err := keys()
-		if err != nil {
-			return nil, err
-		}
-		var all []implementation
-		for _, of := range []func(joseKeys, int) (implementation, error){joseLimit, joseUs, joseGoJOSE, joseJWX} {
-			im, err := of(k, size)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, im)
-		}
-		return all, nil
-	}
-}

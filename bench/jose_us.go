@@ -27,11 +27,7 @@ func joseUs(k joseKeys, size int) (implementation, error) {
 }
 
 func (k joseKeys) envelope(size int, own, peer keyset.Material) (*jwe.Envelope, error) {
-	mine, err := ring(own)
-	if err != nil {
-		return nil, err
-	}
-	theirs, err := ring(peer)
+	mine, theirs, err := rings(peer, own)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +67,15 @@ func set[M keyset.Material](material ...M) (*keyset.Set, error) {
 		keys = append(keys, keyset.Key{Material: m, State: keyset.Active})
 	}
 	return keyset.New(1, keys...)
+}
+
+// rings returns those of one side: of its own keys, and of the one of its partner.
+func rings[M keyset.Material](peer keyset.Material, own ...M) (mine, theirs *keyset.Ring, err error) {
+	if mine, err = ring(own...); err != nil {
+		return nil, nil, err
+	}
+	theirs, err = ring(peer)
+	return mine, theirs, err
 }
 
 func ring[M keyset.Material](material ...M) (*keyset.Ring, error) {

@@ -70,25 +70,6 @@ func ourKey(e *openpgp.Entity) (*pgp.Key, error) {
 	return pgp.ReadKey(&b)
 }
 
-// pgpBuilder returns a profile's build.
-func pgpBuilder(keys func() (pgpKeys, error)) func(size int) ([]implementation, error) {
-	return func(size int) ([]implementation, error) {
-		k, err := keys()
-		if err != nil {
-			return nil, err
-		}
-		var all []implementation
-		for _, of := range []func(pgpKeys, int) (implementation, error){pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp} {
-			im, err := of(k, size)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, im)
-		}
-		return all, nil
-	}
-}
-
 // pgpUs is this library, with a ring on either side as a program has it.
 func pgpUs(k pgpKeys, size int) (implementation, error) {
 	sign, err := ourKey(k.sign)
@@ -108,11 +89,7 @@ func pgpUs(k pgpKeys, size int) (implementation, error) {
 }
 
 func pgpEnvelope(size int, own, peer keyset.Material) (*pgp.Envelope, error) {
-	mine, err := ring(own)
-	if err != nil {
-		return nil, err
-	}
-	theirs, err := ring(peer)
+	mine, theirs, err := rings(peer, own)
 	if err != nil {
 		return nil, err
 	}

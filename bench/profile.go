@@ -43,12 +43,12 @@ const (
 func profiles() []profile {
 	jose, pgp := []string{goJOSE, jwxName}, []string{goCrypto, gopenpgp}
 	return []profile{
-		{joseRSA, "PS256, RSA-OAEP-256, A256GCM", jose, joseBuilder(joseRSAKeys)},
-		{joseEC, "ES256, ECDH-ES+A256KW, A256GCM", jose, joseBuilder(joseECKeys)},
-		{joseDEF, "RS256, RSA1_5, A128CBC-HS256, DEF", jose, joseBuilder(joseDEFKeys)},
-		{pgpRSA, "RSA, SHA-384, AES-256 SEIPDv1", pgp, pgpBuilder(pgpRSAKeys)},
-		{pgpCurve, "Curve25519, SHA-384, AES-256 SEIPDv1", pgp, pgpBuilder(pgpCurveKeys)},
-		{pgpV6, "Ed25519, X25519, v6, AES-256-GCM", pgp, pgpBuilder(pgpV6Keys)},
+		{joseRSA, "PS256, RSA-OAEP-256, A256GCM", jose, builder(joseRSAKeys, joseLimit, joseUs, joseGoJOSE, joseJWX)},
+		{joseEC, "ES256, ECDH-ES+A256KW, A256GCM", jose, builder(joseECKeys, joseLimit, joseUs, joseGoJOSE, joseJWX)},
+		{joseDEF, "RS256, RSA1_5, A128CBC-HS256, DEF", jose, builder(joseDEFKeys, joseLimit, joseUs, joseGoJOSE, joseJWX)},
+		{pgpRSA, "RSA, SHA-384, AES-256 SEIPDv1", pgp, builder(pgpRSAKeys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
+		{pgpCurve, "Curve25519, SHA-384, AES-256 SEIPDv1", pgp, builder(pgpCurveKeys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
+		{pgpV6, "Ed25519, X25519, v6, AES-256-GCM", pgp, builder(pgpV6Keys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
 	}
 }
 
@@ -111,4 +111,23 @@ func (im implementation) opening(sealed []byte) subject {
 		out, err := im.open(sealed)
 		return len(out), err
 	}}
+}
+
+// builder returns a profile's build: the implementations under one set of keys.
+func builder[K any](keys func() (K, error), each ...func(k K, size int) (implementation, error)) func(size int) ([]implementation, error) {
+	return func(size int) ([]implementation, error) {
+		k, err := keys()
+		if err != nil {
+			return nil, err
+		}
+		var all []implementation
+		for _, of := range each {
+			im, err := of(k, size)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, im)
+		}
+		return all, nil
+	}
 }

@@ -134,11 +134,7 @@ func joseKeysStudy(n int) ([]subject, error) {
 			return len(cek), err
 		},
 		func() (envelope.Envelope, error) {
-			own, err := ring(keys...)
-			if err != nil {
-				return nil, err
-			}
-			peer, err := ring(sign.Public())
+			own, peer, err := rings(sign.Public(), keys...)
 			if err != nil {
 				return nil, err
 			}
@@ -252,11 +248,7 @@ func pgpKeysStudy(n int) ([]subject, error) {
 			return len(session), err
 		},
 		func() (envelope.Envelope, error) {
-			own, err := ring(keys...)
-			if err != nil {
-				return nil, err
-			}
-			peer, err := ring(sign.Public())
+			own, peer, err := rings(sign.Public(), keys...)
 			if err != nil {
 				return nil, err
 			}
