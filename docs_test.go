@@ -102,9 +102,9 @@ func TestDocumentsPointSomewhere(t *testing.T) {
 		}
 		return nil
 	}))
-	methods := map[string][]reflect.Type{
-		"Ring": {reflect.TypeFor[*keyset.Ring]()}, "Set": {reflect.TypeFor[*keyset.Set]()}, "Key": {reflect.TypeFor[*pgp.Key]()},
-		"Message": {reflect.TypeFor[*envelope.Message]()}, "Envelope": {reflect.TypeFor[envelope.Envelope]()},
+	types := map[string]reflect.Type{
+		"Ring": reflect.TypeFor[*keyset.Ring](), "Set": reflect.TypeFor[*keyset.Set](), "Key": reflect.TypeFor[*pgp.Key](),
+		"Message": reflect.TypeFor[*envelope.Message](), "Envelope": reflect.TypeFor[envelope.Envelope](),
 	}
 	for _, name := range documents(t) {
 		prose := fence.ReplaceAllString(text(t, name), "")
@@ -122,14 +122,10 @@ func TestDocumentsPointSomewhere(t *testing.T) {
 			}
 		}
 		for _, m := range regexp.MustCompile("`(Ring|Set|Key|Message|Envelope)\\.(\\w+)`").FindAllStringSubmatch(prose, -1) {
-			found := false
-			for _, typ := range methods[m[1]] {
-				_, method := typ.MethodByName(m[2])
-				field := false
-				if typ.Kind() == reflect.Pointer {
-					_, field = typ.Elem().FieldByName(m[2])
-				}
-				found = found || method || field
+			typ := types[m[1]]
+			_, found := typ.MethodByName(m[2])
+			if !found && typ.Kind() == reflect.Pointer {
+				_, found = typ.Elem().FieldByName(m[2])
 			}
 			assert.True(t, found, "%s names %s.%s", name, m[1], m[2])
 		}

@@ -37,10 +37,14 @@ var _ envelope.Streamer = (*Fake)(nil)
 // New returns a fake that signs and decrypts as the key "fake", in state
 // Active.
 func New(t testing.TB) *Fake {
-	if !testing.Testing() || t == nil {
-		panic("envelopetest: New outside of a test")
-	}
+	onlyInTests(t, "New")
 	return &Fake{test: t}
+}
+
+func onlyInTests(t testing.TB, what string) {
+	if !testing.Testing() || t == nil {
+		panic("envelopetest: " + what + " outside of a test")
+	}
 }
 
 // check panics where a fake would be taken for the real thing.

@@ -24,18 +24,15 @@ var files embed.FS
 // tests, and fails the test if there is no such key.
 func RSAKey(t testing.TB, n int) *rsa.PrivateKey {
 	rest := readyMade(t, "keys/rsa.pem", n, RSAKeys)
-	for ; ; n-- {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		if n > 0 {
-			continue
-		}
-		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if err != nil {
-			t.Fatalf("envelopetest: %v", err)
-		}
-		return key.(*rsa.PrivateKey)
+	for range n {
+		_, rest = pem.Decode(rest)
 	}
+	block, _ := pem.Decode(rest)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatalf("envelopetest: %v", err)
+	}
+	return key.(*rsa.PrivateKey)
 }
 
 // OpenPGPKey returns an OpenPGP certificate with its private half, in ASCII
@@ -46,9 +43,7 @@ func OpenPGPKey(t testing.TB, n int) []byte {
 }
 
 func readyMade(t testing.TB, file string, n, count int) []byte {
-	if !testing.Testing() || t == nil {
-		panic("envelopetest: a ready-made key outside of a test")
-	}
+	onlyInTests(t, "a ready-made key")
 	t.Helper()
 	if n < 0 || n >= count {
 		t.Fatalf("envelopetest: there are keys 0 to %d, and no %d", count-1, n)

@@ -19,9 +19,7 @@ import (
 // and one Pending, for signing and encryption, named after the party: "a-1" and
 // "a-2", "b-1" and "b-2". The keys do nothing; they are good for rings alone.
 func NewPair(t testing.TB) (a, b Party) {
-	if !testing.Testing() || t == nil {
-		panic("envelopetest: NewPair outside of a test")
-	}
+	onlyInTests(t, "NewPair")
 	t.Helper()
 	var own [2]*keyset.Set
 	for i, name := range []string{"a", "b"} {
