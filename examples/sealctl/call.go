@@ -95,32 +95,6 @@ func (c *call) fail(err error) int {
 	return status
 }
 
-// read returns a file, or standard input for "-", of at most limit bytes.
-func (c *call) read(name, what string, limit int64) ([]byte, error) {
-	r := c.in
-	if name == "-" {
-		if c.inTaken != "" {
-			return nil, misuse("standard input is %s already: it cannot be %s too", c.inTaken, what)
-		}
-		c.inTaken = what
-	} else {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		r = f
-	}
-	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, err)
-	case int64(len(raw)) > limit:
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
-	}
-	return raw, nil
-}
-
 // write writes what the command made: to standard output, or to the file of -o
 // at once and whole.
 func (c *call) write(made func(io.Writer) error) error {

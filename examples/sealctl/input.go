@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 )
@@ -8,16 +9,43 @@ import (
 // input opens what a command works on: the file that is its argument, or
 // standard input.
 func (c *call) input(what string) (io.Reader, func(), error) {
-	if len(c.args) != 0 && c.args[0] != "-" {
-		f, err := os.Open(c.args[0])
+	name := "-"
+	if len(c.args) != 0 {
+		name = c.args[0]
+	}
+	return c.open(name, what, "name the file of "+what)
+}
+
+// open opens a file, or standard input for "-", of which there is one: instead says
+// what to do if that is taken.
+func (c *call) open(name, what, instead string) (io.Reader, func(), error) {
+	if name != "-" {
+		f, err := os.Open(name)
 		if err != nil {
 			return nil, nil, err
 		}
 		return f, func() { _ = f.Close() }, nil
 	}
 	if c.inTaken != "" {
-		return nil, nil, misuse("standard input is %s already: name the file of %s", c.inTaken, what)
+		return nil, nil, misuse("standard input is %s already: %s", c.inTaken, instead)
 	}
 	c.inTaken = what
 	return c.in, func() {}, nil
+}
+
+// read returns a file, or standard input for "-", of at most limit bytes.
+func (c *call) read(name, what string, limit int64) ([]byte, error) {
+	r, closeIt, err := c.open(name, what, "it cannot be "+what+" too")
+	if err != nil {
+		return nil, err
+	}
+	defer closeIt()
+	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case int64(len(raw)) > limit:
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
+	}
+	return raw, nil
 }
