@@ -12,6 +12,8 @@ import (
 	"github.com/ProtonMail/go-crypto/eax"
 	"github.com/ProtonMail/go-crypto/ocb"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // Chunk sizes of AEAD are 2^(6+octet). RFC 9580, Section 5.13.2, ends at 16.
@@ -35,12 +37,12 @@ type aeadHeader struct {
 var errAEAD = errors.New("invalid AEAD header")
 
 // parseAEAD reads the header. Whether its algorithms are allowed is not asked.
-func parseAEAD(p rawPacket) (*aeadHeader, error) {
-	b := p.body
+func parseAEAD(p openpgp.Packet) (*aeadHeader, error) {
+	b := p.Body
 	if len(b) < 4 {
 		return nil, errTruncated
 	}
-	h := &aeadHeader{libre: p.tag == tagAEAD, cipher: packet.CipherFunction(b[1]), mode: packet.AEADMode(b[2]), chunk: b[3]}
+	h := &aeadHeader{libre: p.Tag == openpgp.TagAEAD, cipher: packet.CipherFunction(b[1]), mode: packet.AEADMode(b[2]), chunk: b[3]}
 	version, salt := byte(2), 32
 	if h.libre {
 		version, salt = 1, h.mode.IvLength()
@@ -91,10 +93,10 @@ func (h *aeadHeader) chunks(sessionKey []byte) (*chunks, error) {
 	c := &chunks{libre: h.libre, size: 1 << (6 + h.chunk)}
 	key := sessionKey
 	if h.libre {
-		c.data = []byte{0xc0 | tagAEAD, 1, byte(h.cipher), byte(h.mode), h.chunk}
+		c.data = []byte{0xc0 | openpgp.TagAEAD, 1, byte(h.cipher), byte(h.mode), h.chunk}
 		c.nonce = append([]byte(nil), h.salt...)
 	} else {
-		c.data = []byte{0xc0 | tagSEIPD, 2, byte(h.cipher), byte(h.mode), h.chunk}
+		c.data = []byte{0xc0 | openpgp.TagSEIPD, 2, byte(h.cipher), byte(h.mode), h.chunk}
 		iv := h.mode.IvLength()
 		derived, err := hkdf.Key(sha256.New, sessionKey, h.salt, string(c.data), len(sessionKey)+iv-8)
 		if err != nil {
@@ -176,7 +178,7 @@ func (c *chunks) finish(tag []byte) error {
 
 // decryptAEAD decrypts a whole body, into itself if it may. It needs no memory but
 // the result, whatever chunk size the sender chose (T19).
-func decryptAEAD(p rawPacket, sessionKey []byte, overwrite bool) ([]byte, error) {
+func decryptAEAD(p openpgp.Packet, sessionKey []byte, overwrite bool) ([]byte, error) {
 	h, err := parseAEAD(p)
 	if err != nil {
 		return nil, err
@@ -185,7 +187,7 @@ func decryptAEAD(p rawPacket, sessionKey []byte, overwrite bool) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	in, tag := p.body[h.size:], c.aead.Overhead()
+	in, tag := p.Body[h.size:], c.aead.Overhead()
 	if len(in) < tag {
 		return nil, errIntegrity
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/base64url"
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // newBody returns a writer that encrypts into the body of a SEIPD packet, and is
@@ -217,7 +218,7 @@ func announcements(all []signing, size int) ([]byte, error) {
 		}
 	}
 	if size >= 0 {
-		b.Write(packetHead(tagLiteral, 6+size))
+		b.Write(packetHead(openpgp.TagLiteral, 6+size))
 		b.WriteString(literalHead)
 	}
 	return b.Bytes(), nil

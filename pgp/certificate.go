@@ -10,6 +10,8 @@ import (
 
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // A certificate is a transferable key as it was read, RFC 9580, Section 10.1:
@@ -23,7 +25,7 @@ type certificate struct {
 
 // A part is the primary key or a subkey with the signatures on it.
 type part struct {
-	raw    rawPacket // the public key packet
+	raw    openpgp.Packet // the public key packet
 	pub    *packet.PublicKey
 	priv   *packet.PrivateKey // nil without a private half in this process
 	remote *remoteKey         // nil without a private half elsewhere
@@ -32,14 +34,14 @@ type part struct {
 
 // A user is a User ID or a User Attribute.
 type user struct {
-	raw  rawPacket
+	raw  openpgp.Packet
 	sigs []selfSig
 }
 
 // A selfSig is a signature inside a certificate. The library's view of it is
 // nil if the library cannot read it.
 type selfSig struct {
-	raw rawPacket
+	raw openpgp.Packet
 	sig *packet.Signature
 }
 
@@ -59,7 +61,7 @@ func readCertificates(in []byte, passphrase []byte) ([]*certificate, error) {
 			return nil, r.fail(len(all), err)
 		}
 		in = rest
-		if p.tag == tagPublicKey || p.tag == tagSecretKey {
+		if p.Tag == openpgp.TagPublicKey || p.Tag == openpgp.TagSecretKey {
 			if err := r.finish(&all); err != nil {
 				return nil, err
 			}
@@ -106,47 +108,47 @@ func (r *certReader) finish(all *[]*certificate) error {
 	return nil
 }
 
-func (r *certReader) add(p rawPacket) error {
-	switch p.tag {
-	case tagPublicKey, tagSecretKey, tagPublicSubkey, tagSecretSubkey:
+func (r *certReader) add(p openpgp.Packet) error {
+	switch p.Tag {
+	case openpgp.TagPublicKey, openpgp.TagSecretKey, openpgp.TagPublicSubkey, openpgp.TagSecretSubkey:
 		return r.key(p)
 	}
 	if r.cert == nil {
-		if p.tag == tagMarker || p.tag == tagPadding || p.tag >= firstNonCritical {
+		if p.Tag == openpgp.TagMarker || p.Tag == openpgp.TagPadding || openpgp.Void(p.Tag) {
 			return nil
 		}
 		return errNoCertificate
 	}
 	switch {
-	case p.tag == tagUserID || p.tag == tagUserAttribute:
+	case p.Tag == openpgp.TagUserID || p.Tag == openpgp.TagUserAttribute:
 		// A pointer into a slice that grows: on is set again with each user.
 		r.cert.users = append(r.cert.users, user{raw: p})
 		r.on = &r.cert.users[len(r.cert.users)-1].sigs
-	case p.tag == tagSignature:
+	case p.Tag == openpgp.TagSignature:
 		if r.sigs++; r.sigs > maxSelfSigs {
 			return fmt.Errorf("more than %d signatures", maxSelfSigs)
 		}
 		if r.on != nil {
 			*r.on = append(*r.on, newSelfSig(p))
 		}
-	case p.tag == 12, p.tag == tagMarker, p.tag == tagPadding, p.tag >= firstNonCritical:
+	case p.Tag == openpgp.TagTrust, p.Tag == openpgp.TagMarker, p.Tag == openpgp.TagPadding, openpgp.Void(p.Tag):
 		// 12 is a Trust packet, which programs keep for themselves.
 	default:
-		return fmt.Errorf("packet of type %d inside a certificate", p.tag)
+		return fmt.Errorf("packet of type %d inside a certificate", p.Tag)
 	}
 	return nil
 }
 
-func newSelfSig(p rawPacket) selfSig {
+func newSelfSig(p openpgp.Packet) selfSig {
 	s := selfSig{raw: p}
-	if parsed, err := p.parse(); err == nil {
+	if parsed, err := parse(p); err == nil {
 		s.sig, _ = parsed.(*packet.Signature)
 	}
 	return s
 }
 
-func (r *certReader) key(p rawPacket) error {
-	subkey := p.tag == tagPublicSubkey || p.tag == tagSecretSubkey
+func (r *certReader) key(p openpgp.Packet) error {
+	subkey := p.Tag == openpgp.TagPublicSubkey || p.Tag == openpgp.TagSecretSubkey
 	if subkey && r.cert == nil {
 		return errNoCertificate
 	}
@@ -174,13 +176,13 @@ func (r *certReader) key(p rawPacket) error {
 // passedOver reports whether a certificate can do without a subkey that cannot
 // be read: one of a kind that we do not know, or a public one that makes no
 // sense, which anyone can add to a certificate. A private one was damaged (T25).
-func passedOver(p rawPacket, err error) bool {
+func passedOver(p openpgp.Packet, err error) bool {
 	_, unsupported := errors.AsType[pgperrors.UnsupportedError](err)
 	switch {
 	case errors.Is(err, errLocked) || errors.Is(err, errPassphrase):
 		return false
 	}
-	return unsupported || errors.Is(err, errKeyVersion) || p.tag == tagPublicSubkey
+	return unsupported || errors.Is(err, errKeyVersion) || p.Tag == openpgp.TagPublicSubkey
 }
 
 var (
@@ -189,11 +191,11 @@ var (
 )
 
 // newPart reads a key packet and unlocks it.
-func newPart(p rawPacket, passphrase []byte) (part, error) {
+func newPart(p openpgp.Packet, passphrase []byte) (part, error) {
 	if n := rsaBits(p); n > maxRSABits {
 		return part{}, fmt.Errorf("RSA key of %d bits, at most %d are allowed", n, maxRSABits)
 	}
-	parsed, err := p.parse()
+	parsed, err := parse(p)
 	if err != nil {
 		return part{}, fmt.Errorf("key packet: %w", err)
 	}
@@ -231,16 +233,16 @@ func newPart(p rawPacket, passphrase []byte) (part, error) {
 
 // rsaBits is the size of the modulus of an RSA key, before anything is computed
 // with it: to parse a private one of 16384 bits takes seconds.
-func rsaBits(p rawPacket) int {
+func rsaBits(p openpgp.Packet) int {
 	const algorithm = 5 // after the version and the time, RFC 9580, Section 5.5.2
 	modulus := algorithm + 1
-	if len(p.body) != 0 && p.body[0] == 6 {
+	if len(p.Body) != 0 && p.Body[0] == 6 {
 		modulus += 4
 	}
-	if len(p.body) < modulus+2 || p.body[algorithm] < 1 || p.body[algorithm] > 3 {
+	if len(p.Body) < modulus+2 || p.Body[algorithm] < 1 || p.Body[algorithm] > 3 {
 		return 0
 	}
-	return int(binary.BigEndian.Uint16(p.body[modulus:]))
+	return int(binary.BigEndian.Uint16(p.Body[modulus:]))
 }
 
 // write writes c, with the private halves if it has any and private is set.
@@ -249,7 +251,7 @@ func (c *certificate) write(w io.Writer, private bool) error {
 		return err
 	}
 	for _, u := range c.users {
-		if _, err := w.Write(u.raw.encode()); err != nil {
+		if _, err := w.Write(u.raw.Encode()); err != nil {
 			return err
 		}
 		if err := writeSigs(w, u.sigs); err != nil {
@@ -269,7 +271,7 @@ func (k part) write(w io.Writer, private bool) error {
 		if err := k.priv.Serialize(w); err != nil {
 			return err
 		}
-	} else if _, err := w.Write(k.raw.encode()); err != nil {
+	} else if _, err := w.Write(k.raw.Encode()); err != nil {
 		return err
 	}
 	return writeSigs(w, k.sigs)
@@ -277,7 +279,7 @@ func (k part) write(w io.Writer, private bool) error {
 
 func writeSigs(w io.Writer, sigs []selfSig) error {
 	for _, s := range sigs {
-		if _, err := w.Write(s.raw.encode()); err != nil {
+		if _, err := w.Write(s.raw.Encode()); err != nil {
 			return err
 		}
 	}
@@ -300,14 +302,14 @@ var errOtherKey = errors.New("the copy holds another key")
 // anything. Key octets are compared, because two keys can be made to share a
 // version 4 fingerprint.
 func (c *certificate) merge(d *certificate) (union *certificate, added bool, err error) {
-	if !bytes.Equal(c.primary.raw.body, d.primary.raw.body) {
+	if !bytes.Equal(c.primary.raw.Body, d.primary.raw.Body) {
 		return nil, false, errOtherKey
 	}
 	out := &certificate{primary: c.primary, users: slices.Clone(c.users), subkeys: slices.Clone(c.subkeys)}
 	added = out.primary.merge(d.primary)
 	for _, u := range d.users {
 		i := slices.IndexFunc(out.users, func(v user) bool {
-			return v.raw.tag == u.raw.tag && bytes.Equal(v.raw.body, u.raw.body)
+			return v.raw.Tag == u.raw.Tag && bytes.Equal(v.raw.Body, u.raw.Body)
 		})
 		if i < 0 {
 			out.users, added = append(out.users, u), true
@@ -316,7 +318,7 @@ func (c *certificate) merge(d *certificate) (union *certificate, added bool, err
 		added = mergeSigs(&out.users[i].sigs, u.sigs) || added
 	}
 	for _, s := range d.subkeys {
-		i := slices.IndexFunc(out.subkeys, func(t part) bool { return bytes.Equal(t.raw.body, s.raw.body) })
+		i := slices.IndexFunc(out.subkeys, func(t part) bool { return bytes.Equal(t.raw.Body, s.raw.Body) })
 		if i < 0 {
 			out.subkeys, added = append(out.subkeys, s), true
 			continue
@@ -337,7 +339,7 @@ func (k *part) merge(l part) (added bool) {
 func mergeSigs(sigs *[]selfSig, from []selfSig) (added bool) {
 	out := slices.Clone(*sigs)
 	for _, s := range from {
-		if !slices.ContainsFunc(out, func(t selfSig) bool { return bytes.Equal(t.raw.body, s.raw.body) }) {
+		if !slices.ContainsFunc(out, func(t selfSig) bool { return bytes.Equal(t.raw.Body, s.raw.Body) }) {
 			out, added = append(out, s), true
 		}
 	}

@@ -17,8 +17,9 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+	library "github.com/ProtonMail/go-crypto/openpgp/v2"
 
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -45,7 +46,7 @@ func certify(ctx context.Context, name string, primary, subkey part, at time.Tim
 	if err != nil {
 		return nil, err
 	}
-	c := &certificate{primary: primary, users: []user{{raw: rawPacket{tagUserID, []byte(name)}, sigs: []selfSig{sig}}}}
+	c := &certificate{primary: primary, users: []user{{raw: openpgp.Packet{Tag: openpgp.TagUserID, Body: []byte(name)}, sigs: []selfSig{sig}}}}
 	return c, c.bind(ctx, subkey, at, validity)
 }
 
@@ -133,11 +134,11 @@ func newRemoteCertificate(ctx context.Context, name string, sign crypto.PrivateK
 	if decrypt == nil {
 		return nil, errors.New("no key to decrypt with")
 	}
-	primary, err := remotePart(sign, tagPublicKey, at)
+	primary, err := remotePart(sign, openpgp.TagPublicKey, at)
 	if err != nil {
 		return nil, fmt.Errorf("the signing key: %w", err)
 	}
-	subkey, err := remotePart(decrypt, tagPublicSubkey, at)
+	subkey, err := remotePart(decrypt, openpgp.TagPublicSubkey, at)
 	if err != nil {
 		return nil, fmt.Errorf("the decryption key: %w", err)
 	}
@@ -187,7 +188,7 @@ func remotePart(private crypto.PrivateKey, tag byte, at time.Time) (part, error)
 	default:
 		return part{}, fmt.Errorf("remote keys of type %T: %w", public, errors.ErrUnsupported)
 	}
-	k, err := newPart(rawPacket{tag, body}, nil)
+	k, err := newPart(openpgp.Packet{Tag: tag, Body: body}, nil)
 	if err != nil {
 		return part{}, err
 	}
@@ -284,7 +285,7 @@ func newSubkey(like *packet.PublicKey, version int, at time.Time) (part, error) 
 	default:
 		return part{}, fmt.Errorf("subkeys of algorithm %d: %w", like.PubKeyAlgo, errors.ErrUnsupported)
 	}
-	e, err := openpgp.NewEntity("generated", "", "", config)
+	e, err := library.NewEntity("generated", "", "", config)
 	if err != nil {
 		return part{}, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -60,7 +61,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKe
 			}
 			// Data without integrity protection opens under any key: there
 			// is nothing that a random one could be mistaken for.
-			substitute := u.session.rsa() && o.data.tag != tagSED && d.bodies < maxBodies-1
+			substitute := u.session.rsa() && o.data.Tag != openpgp.TagSED && d.bodies < maxBodies-1
 			if d.bodies == maxBodies || !u.conforms && !substitute {
 				continue
 			}
@@ -80,7 +81,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKe
 
 // A decryption counts the attempts on one body.
 type decryption struct {
-	data      rawPacket
+	data      openpgp.Packet
 	attempt   func(sk sessionKey, last bool) error
 	last      bool // there is no candidate after this one
 	bodies    int
@@ -138,7 +139,9 @@ func (d *decryption) keySize() (size int, fixed bool) {
 }
 
 // aead reports whether data is under AEAD.
-func aead(p rawPacket) bool { return p.tag == tagAEAD || p.tag == tagSEIPD && p.body[0] == 2 }
+func aead(p openpgp.Packet) bool {
+	return p.Tag == openpgp.TagAEAD || p.Tag == openpgp.TagSEIPD && p.Body[0] == 2
+}
 
 // reject says why nothing opened, after the keys of ours that were tried.
 func (d *decryption) reject(c *exchange.Call, o *outer, trials []trial) error {
@@ -187,13 +190,13 @@ var errIntegrity = errors.New("the content is not intact")
 
 // checkData refuses encrypted data that is not protected as it must be, before
 // any key is used.
-func (e *Envelope) checkData(c *exchange.Call, p rawPacket) error {
+func (e *Envelope) checkData(c *exchange.Call, p openpgp.Packet) error {
 	switch {
-	case p.tag == tagSED:
+	case p.Tag == openpgp.TagSED:
 		if !c.Waive(waiveUnprotected) {
 			return envelope.Reject(envelope.Forbidden, errors.New("the message has no integrity protection"))
 		}
-	case len(p.body) == 0:
+	case len(p.Body) == 0:
 		return envelope.Reject(envelope.Malformed, errTruncated)
 	case aead(p):
 		h, err := parseAEAD(p)
@@ -203,8 +206,8 @@ func (e *Envelope) checkData(c *exchange.Call, p rawPacket) error {
 		if _, err := h.name(); err != nil {
 			return envelope.Reject(envelope.Forbidden, err)
 		}
-	case p.body[0] != 1:
-		return envelope.Reject(envelope.Malformed, fmt.Errorf("encrypted data of version %d", p.body[0]))
+	case p.Body[0] != 1:
+		return envelope.Reject(envelope.Malformed, fmt.Errorf("encrypted data of version %d", p.Body[0]))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -125,11 +126,11 @@ func (c *certificate) direct(sha1 bool) *packet.Signature {
 // userSelf returns the newest certification of a User ID by its own key, and
 // whether the User ID has been revoked since.
 func (c *certificate) userSelf(u user, sha1 bool) (cert *packet.Signature, revoked bool) {
-	if u.raw.tag != tagUserID {
+	if u.raw.Tag != openpgp.TagUserID {
 		return nil, false // the library does not verify User Attributes
 	}
 	verify := func(sig *packet.Signature) bool {
-		return c.mayBeSelf(sig) && c.primary.pub.VerifyUserIdSignature(string(u.raw.body), c.primary.pub, sig) == nil
+		return c.mayBeSelf(sig) && c.primary.pub.VerifyUserIdSignature(string(u.raw.Body), c.primary.pub, sig) == nil
 	}
 	cert = newest(u.sigs, sha1, func(sig *packet.Signature) bool {
 		switch sig.SigType {
@@ -223,7 +224,7 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 		k.end(self.CreationTime.Add(time.Duration(*s)*time.Second), false)
 	}
 	k.name, k.bits, k.weak = describe(p.pub)
-	k.material = material(p.raw.body)
+	k.material = material(p.raw.Body)
 	if self.FlagsValid {
 		k.sign = self.FlagSign
 		k.encrypt = self.FlagEncryptCommunications || self.FlagEncryptStorage

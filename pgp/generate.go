@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+	library "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
 // An Algorithm is a choice for [GenerateKey].
@@ -53,7 +53,7 @@ func generateKey(name string, alg Algorithm, validity time.Duration, at time.Tim
 	}
 	// The library makes the key pairs. The self-signatures are made here:
 	// its own list what its defaults prefer, and give the subkey no end.
-	e, err := openpgp.NewEntity("generated", "", "", config)
+	e, err := library.NewEntity("generated", "", "", config)
 	if err != nil {
 		return nil, fmt.Errorf("pgp: generate key: %w", err)
 	}

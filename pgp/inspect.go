@@ -7,6 +7,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -48,10 +49,10 @@ func Inspect(sealed []byte) (*envelope.Outline, error) {
 // content says how the data is encrypted, as far as that stands outside of it.
 func (o *outer) content() string {
 	switch {
-	case o.data.tag == tagSED:
+	case o.data.Tag == openpgp.TagSED:
 		return "unprotected"
-	case o.data.tag == tagAEAD || len(o.data.body) > 3 && o.data.body[0] == 2:
-		body := o.data.body
+	case o.data.Tag == openpgp.TagAEAD || len(o.data.Body) > 3 && o.data.Body[0] == 2:
+		body := o.data.Body
 		if len(body) < 3 {
 			return ""
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -42,8 +43,8 @@ type signer struct {
 // judge decides what becomes of one signature, by itself: what it lacks, no
 // other signature lends. The error is that of a message which asks for too
 // much work; every other outcome goes into v.
-func (e *Envelope) judge(c *exchange.Call, v *exchange.Verdicts, p rawPacket, d document) error {
-	parsed, err := p.parse()
+func (e *Envelope) judge(c *exchange.Call, v *exchange.Verdicts, p openpgp.Packet, d document) error {
+	parsed, err := parse(p)
 	sig, ok := parsed.(*packet.Signature)
 	if err != nil || !ok {
 		reason := envelope.BadSignature

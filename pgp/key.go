@@ -162,7 +162,7 @@ func (c *certificate) name() string {
 		marked := cert.IsPrimaryId != nil && *cert.IsPrimaryId
 		bestMarked := best != nil && best.IsPrimaryId != nil && *best.IsPrimaryId
 		if best == nil || marked && !bestMarked || marked == bestMarked && cert.CreationTime.After(best.CreationTime) {
-			best, name = cert, string(u.raw.body)
+			best, name = cert, string(u.raw.Body)
 		}
 	}
 	return name

@@ -11,13 +11,14 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // An outer is an encrypted message before it is decrypted, RFC 9580, Section
 // 10.3: session keys, then encrypted data, and nothing after it.
 type outer struct {
 	sessions []*sessionPacket // the first [exchange.MaxRecipients] of them
-	data     rawPacket
+	data     openpgp.Packet
 }
 
 var (
@@ -27,11 +28,6 @@ var (
 	errTrailing     = errors.New("data after the end of the message")
 	errPassword     = errors.New("the message is encrypted to passwords only")
 )
-
-// padding reports whether a packet says nothing, wherever it stands.
-func (p rawPacket) padding() bool {
-	return p.tag == tagMarker || p.tag == tagPadding || p.tag >= firstNonCritical
-}
 
 func parseOuter(in []byte) (*outer, error) {
 	var o outer
@@ -48,7 +44,7 @@ func parseOuter(in []byte) (*outer, error) {
 			return nil, err
 		}
 		in = rest
-		if p.tag == tagSEIPD || p.tag == tagSED || p.tag == tagAEAD {
+		if p.Tag == openpgp.TagSEIPD || p.Tag == openpgp.TagSED || p.Tag == openpgp.TagAEAD {
 			o.data = p
 			if err := onlyPadding(in); err != nil {
 				return nil, err
@@ -58,7 +54,7 @@ func parseOuter(in []byte) (*outer, error) {
 			}
 			return &o, nil
 		}
-		if p.tag == tagSKESK {
+		if p.Tag == openpgp.TagSKESK {
 			passwords++
 		}
 		if err := o.add(p); err != nil {
@@ -68,9 +64,9 @@ func parseOuter(in []byte) (*outer, error) {
 }
 
 // add takes in a packet that stands before the encrypted data.
-func (o *outer) add(p rawPacket) error {
+func (o *outer) add(p openpgp.Packet) error {
 	switch {
-	case p.tag == tagPKESK:
+	case p.Tag == openpgp.TagPKESK:
 		if len(o.sessions) == exchange.MaxRecipients {
 			return nil
 		}
@@ -78,11 +74,11 @@ func (o *outer) add(p rawPacket) error {
 		if s, err := parseSessionPacket(p); err == nil {
 			o.sessions = append(o.sessions, s)
 		}
-	case p.tag == tagSKESK || p.padding():
-	case p.tag == tagOnePass || p.tag == tagSignature || p.tag == tagLiteral || p.tag == tagCompressed:
+	case p.Tag == openpgp.TagSKESK || openpgp.Void(p.Tag):
+	case p.Tag == openpgp.TagOnePass || p.Tag == openpgp.TagSignature || p.Tag == openpgp.TagLiteral || p.Tag == openpgp.TagCompressed:
 		return errNotEncrypted
 	default:
-		return fmt.Errorf("packet of type %d in an encrypted message", p.tag)
+		return fmt.Errorf("packet of type %d in an encrypted message", p.Tag)
 	}
 	return nil
 }
@@ -90,7 +86,7 @@ func (o *outer) add(p rawPacket) error {
 func onlyPadding(in []byte) error {
 	for n := 0; len(in) != 0; n++ {
 		p, rest, err := nextPacket(in)
-		if err != nil || !p.padding() || n == maxPackets {
+		if err != nil || !openpgp.Void(p.Tag) || n == maxPackets {
 			return errTrailing
 		}
 		in = rest
@@ -101,7 +97,7 @@ func onlyPadding(in []byte) error {
 // An inner is what was encrypted: a literal and the signatures on it.
 type inner struct {
 	payload    []byte
-	signatures []rawPacket
+	signatures []openpgp.Packet
 }
 
 var (
@@ -127,24 +123,24 @@ func parseInner(in []byte, max int64) (*inner, error) {
 		}
 		in = rest
 		switch {
-		case p.padding():
-		case p.tag == tagOnePass && !literal:
-		case p.tag == tagSignature:
-			if len(p.body) > maxSmallBody {
+		case openpgp.Void(p.Tag):
+		case p.Tag == openpgp.TagOnePass && !literal:
+		case p.Tag == openpgp.TagSignature:
+			if len(p.Body) > maxSmallBody {
 				return nil, errSmallPacket
 			}
 			if len(m.signatures) < exchange.MaxSignatures {
 				m.signatures = append(m.signatures, p)
 			}
-		case p.tag == tagLiteral && !literal:
+		case p.Tag == openpgp.TagLiteral && !literal:
 			literal = true
-			if m.payload, err = literalBody(p.body); err != nil {
+			if m.payload, err = literalBody(p.Body); err != nil {
 				return nil, err
 			}
 			if int64(len(m.payload)) > max {
 				return nil, errTooLarge
 			}
-		case p.tag == tagCompressed && !literal && len(m.signatures) == 0:
+		case p.Tag == openpgp.TagCompressed && !literal && len(m.signatures) == 0:
 			if compressed {
 				return nil, errLayers
 			}
@@ -152,11 +148,11 @@ func parseInner(in []byte, max int64) (*inner, error) {
 			if err := onlyPadding(in); err != nil {
 				return nil, err
 			}
-			if in, err = decompress(p.body, max+overhead); err != nil {
+			if in, err = decompress(p.Body, max+overhead); err != nil {
 				return nil, err
 			}
 		default:
-			return nil, fmt.Errorf("%w: packet of type %d", errGrammar, p.tag)
+			return nil, fmt.Errorf("%w: packet of type %d", errGrammar, p.Tag)
 		}
 	}
 	if !literal {

@@ -9,6 +9,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // A content is what was encrypted, once all of it is known to be intact.
@@ -20,14 +21,14 @@ type content struct {
 
 // decryptBody decrypts the whole of the encrypted data, and returns nothing of
 // it unless it is intact (T1). It overwrites the data if it may.
-func (e *Envelope) decryptBody(p rawPacket, sk sessionKey, overwrite bool) (content, error) {
+func (e *Envelope) decryptBody(p openpgp.Packet, sk sessionKey, overwrite bool) (content, error) {
 	var c content
 	err := guard(func() (err error) {
 		switch {
 		case aead(p):
 			c.plain, err = decryptAEAD(p, sk.key, overwrite)
-		case p.tag == tagSEIPD:
-			c, err = e.decryptSEIPDv1(p.body[1:], sk, overwrite)
+		case p.Tag == openpgp.TagSEIPD:
+			c, err = e.decryptSEIPDv1(p.Body[1:], sk, overwrite)
 		default:
 			c.plain, err = decryptSED(p, sk)
 		}
@@ -77,10 +78,10 @@ func (c *content) readAhead(max int64) {
 	rest := c.plain
 	for range exchange.MaxSignatures {
 		p, after, err := nextPacket(rest)
-		if err != nil || p.tag == tagCompressed || p.tag != tagOnePass && p.tag != tagLiteral && p.tag != tagSignature {
+		if err != nil || p.Tag == openpgp.TagCompressed || p.Tag != openpgp.TagOnePass && p.Tag != openpgp.TagLiteral && p.Tag != openpgp.TagSignature {
 			return
 		}
-		if p.tag == tagLiteral {
+		if p.Tag == openpgp.TagLiteral {
 			break
 		}
 		rest = after
@@ -101,8 +102,8 @@ func (c *content) readAhead(max int64) {
 const maxAhead = 2
 
 // decryptSED decrypts data without integrity protection, RFC 9580, Section 5.7.
-func decryptSED(p rawPacket, sk sessionKey) ([]byte, error) {
-	parsed, err := p.parse()
+func decryptSED(p openpgp.Packet, sk sessionKey) ([]byte, error) {
+	parsed, err := parse(p)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func decryptSED(p rawPacket, sk sessionKey) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	b.Grow(len(p.body) + bytes.MinRead)
+	b.Grow(len(p.Body) + bytes.MinRead)
 	if _, err := io.Copy(&b, r); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -70,7 +71,7 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	} else {
 		plain += 1024 * len(all) // about
 	}
-	out := newBuffer(e.encoding, keys.Bytes(), tagSEIPD, bodySize(version, plain))
+	out := newBuffer(e.encoding, keys.Bytes(), openpgp.TagSEIPD, bodySize(version, plain))
 	body, failed := e.newBody(out, sk, version, aeadMode(recipients), int64(plain))
 	if failed != nil {
 		return nil, failed

@@ -12,13 +12,14 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
 // A sessionPacket is a Public Key Encrypted Session Key packet, RFC 9580,
 // Section 5.1, as it looks before anything is decrypted.
 type sessionPacket struct {
-	raw         rawPacket
+	raw         openpgp.Packet
 	version     int
 	algorithm   packet.PublicKeyAlgorithm
 	keyID       uint64    // version 3; zero for a hidden recipient
@@ -28,8 +29,8 @@ type sessionPacket struct {
 
 var errSessionPacket = errors.New("invalid session key packet")
 
-func parseSessionPacket(p rawPacket) (*sessionPacket, error) {
-	b := p.body
+func parseSessionPacket(p openpgp.Packet) (*sessionPacket, error) {
+	b := p.Body
 	if len(b) < 2 {
 		return nil, errSessionPacket
 	}
@@ -111,7 +112,7 @@ func (s *sessionPacket) unwrap(ctx context.Context, k *component) (sk sessionKey
 	}
 	sk = randomSessionKey(s.version)
 	failed := guard(func() error {
-		parsed, err := s.raw.parse() // a copy of its own: Decrypt writes to it (T16)
+		parsed, err := parse(s.raw) // a copy of its own: Decrypt writes to it (T16)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // A source is the sealed message as OpenTo reads it. It tells the faults of
@@ -314,15 +316,15 @@ func (b *packetBody) Read(p []byte) (int, error) {
 }
 
 // whole reads a body that must be small.
-func (b *packetBody) whole(tag byte, max int64) (rawPacket, error) {
+func (b *packetBody) whole(tag byte, max int64) (openpgp.Packet, error) {
 	body, err := io.ReadAll(io.LimitReader(b, max+1))
 	if err != nil {
-		return rawPacket{}, err
+		return openpgp.Packet{}, err
 	}
 	if int64(len(body)) > max {
-		return rawPacket{}, errSmallPacket
+		return openpgp.Packet{}, errSmallPacket
 	}
-	return rawPacket{tag, body}, nil
+	return openpgp.Packet{Tag: tag, Body: body}, nil
 }
 
 var errSmallPacket = errors.New("a packet is larger than any of its type")

@@ -14,13 +14,14 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // A visitor is told what walk meets inside a message.
 type visitor interface {
 	// announce is told of a one-pass signature, or of a signature before the literal.
-	announce(p rawPacket)
-	signature(p rawPacket)
+	announce(p openpgp.Packet)
+	signature(p openpgp.Packet)
 	// block is told of the next octets of the payload, which it must not keep.
 	block(b []byte) error
 	// end is told that the payload has ended.
@@ -42,13 +43,13 @@ func walk(in *bufio.Reader, max int64, v visitor) error {
 			return err
 		}
 		switch {
-		case tag == tagLiteral && !literal:
+		case tag == openpgp.TagLiteral && !literal:
 			literal = true
 			if err := walkLiteral(body, max, v); err != nil {
 				return err
 			}
 			continue
-		case tag == tagCompressed && !literal && !signed:
+		case tag == openpgp.TagCompressed && !literal && !signed:
 			if compressed {
 				return errLayers
 			}
@@ -64,11 +65,11 @@ func walk(in *bufio.Reader, max int64, v visitor) error {
 		switch {
 		case err != nil:
 			return err
-		case p.padding():
-		case tag == tagOnePass && !literal:
+		case openpgp.Void(p.Tag):
+		case tag == openpgp.TagOnePass && !literal:
 			signed = true
 			v.announce(p)
-		case tag == tagSignature:
+		case tag == openpgp.TagSignature:
 			signed = true
 			if !literal {
 				v.announce(p)
@@ -164,15 +165,15 @@ func walkLiteral(body io.Reader, max int64, v visitor) error {
 func (p *firstPass) parse(in *bufio.Reader) error { return walk(in, p.max, p) }
 
 // announce begins to compute the hash that a signature will need.
-func (p *firstPass) announce(raw rawPacket) {
+func (p *firstPass) announce(raw openpgp.Packet) {
 	if kind, ok := kindOf(raw); ok {
 		p.add(kind)
 	}
 }
 
 // kindOf returns the hash that a signature, or one that is announced, needs.
-func kindOf(raw rawPacket) (hashKind, bool) {
-	parsed, err := raw.parse()
+func kindOf(raw openpgp.Packet) (hashKind, bool) {
+	parsed, err := parse(raw)
 	if err != nil {
 		return hashKind{}, false
 	}
@@ -206,7 +207,7 @@ func (p *firstPass) missing() []hashKind {
 	return out
 }
 
-func (p *firstPass) signature(raw rawPacket) {
+func (p *firstPass) signature(raw openpgp.Packet) {
 	if len(p.signatures) < exchange.MaxSignatures {
 		p.signatures = append(p.signatures, raw)
 	}
@@ -251,8 +252,8 @@ type secondPass struct {
 	write error // of dst
 }
 
-func (p *secondPass) announce(rawPacket)  {}
-func (p *secondPass) signature(rawPacket) {}
+func (p *secondPass) announce(openpgp.Packet)  {}
+func (p *secondPass) signature(openpgp.Packet) {}
 
 func (p *secondPass) block(b []byte) error {
 	if p.n >= len(p.s.blocks) || sha256.Sum256(b) != p.s.blocks[p.n] {

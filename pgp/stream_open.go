@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -75,20 +76,20 @@ func (s *streamOpener) data() (src *source, o *outer, body, rest *bufio.Reader, 
 			return src, nil, nil, nil, errNoData
 		case err != nil:
 			return src, nil, nil, nil, err
-		case tag == tagSEIPD || tag == tagSED || tag == tagAEAD:
+		case tag == openpgp.TagSEIPD || tag == openpgp.TagSED || tag == openpgp.TagAEAD:
 			if len(o.sessions) == 0 && passwords != 0 {
 				return src, nil, nil, nil, errPassword
 			}
 			body = bufio.NewReaderSize(b, 64<<10)
 			head, _ := body.Peek(64)
-			o.data = rawPacket{tag, bytes.Clone(head)}
+			o.data = openpgp.Packet{Tag: tag, Body: bytes.Clone(head)}
 			return src, o, body, in, nil
 		}
 		p, err := b.whole(tag, maxSmallBody)
 		if err != nil {
 			return src, nil, nil, nil, err
 		}
-		if tag == tagSKESK {
+		if tag == openpgp.TagSKESK {
 			passwords++
 		}
 		if err := o.add(p); err != nil {
@@ -199,7 +200,7 @@ type firstPass struct {
 	grammar  error   // what was wrong inside, although intact
 
 	max        int64
-	signatures []rawPacket
+	signatures []openpgp.Packet
 	hashes     map[hashKind]hash.Hash
 	hasEnds    bool // CR or LF in the payload
 	blocks     [][sha256.Size]byte
@@ -249,7 +250,7 @@ func (s *streamOpener) pass(sk sessionKey, kinds []hashKind) *firstPass {
 
 // plaintext returns a reader that decrypts, of which Close, after the end, says
 // whether everything was intact.
-func plaintext(head rawPacket, body io.Reader, sk sessionKey) (io.ReadCloser, error) {
+func plaintext(head openpgp.Packet, body io.Reader, sk sessionKey) (io.ReadCloser, error) {
 	if aead(head) {
 		h, err := parseAEAD(head)
 		if err != nil {
@@ -265,7 +266,7 @@ func plaintext(head rawPacket, body io.Reader, sk sessionKey) (io.ReadCloser, er
 		return &aeadReader{in: body, c: c}, nil
 	}
 	data := &packet.SymmetricallyEncrypted{Contents: body}
-	if head.tag == tagSEIPD {
+	if head.Tag == openpgp.TagSEIPD {
 		data.Version, data.IntegrityProtected = 1, true
 		if _, err := io.CopyN(io.Discard, body, 1); err != nil {
 			return nil, err
@@ -297,7 +298,7 @@ func onlyPaddingStream(in *bufio.Reader) error {
 		if err == io.EOF {
 			return nil
 		}
-		if err != nil || !(rawPacket{tag: tag}).padding() {
+		if err != nil || !openpgp.Void(tag) {
 			return errTrailing
 		}
 		if _, err := body.whole(tag, maxSmallBody); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // SealTo implements [envelope.Streamer]. It makes the same messages as Seal, in
@@ -95,7 +96,7 @@ func (e *Envelope) encryptTo(dst io.Writer, recipients []sealer, version DataVer
 	if err := writeSessionKeys(dst, recipients, sk, version); err != nil {
 		return nil, err
 	}
-	parts, err := newPartialWriter(dst, tagSEIPD)
+	parts, err := newPartialWriter(dst, openpgp.TagSEIPD)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +134,7 @@ func (e *Envelope) signTo(c *exchange.Call, dst io.WriteCloser, signers, recipie
 	for _, s := range all {
 		sinks = append(sinks, s.hash)
 	}
-	literal, err := newPartialWriter(dst, tagLiteral)
+	literal, err := newPartialWriter(dst, openpgp.TagLiteral)
 	if err != nil {
 		return err
 	}

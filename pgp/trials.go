@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -152,7 +153,7 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 		}
 	}
 	version := 3
-	if o.data.tag == tagSEIPD && o.data.body[0] == 2 {
+	if o.data.Tag == openpgp.TagSEIPD && o.data.Body[0] == 2 {
 		version = 6 // RFC 9580, Section 10.3.2.1: the two do not mix
 	}
 	var all []trial
