@@ -41,6 +41,11 @@ type Message struct {
 	// names of both parties in JOSE.
 	Bound bool
 
+	// Text reports whether every signature that counts is one over text (RFC
+	// 9580, Section 5.2.1.2). Payload is the text in the form that was signed,
+	// of which every line ends with CR and LF. It is always false in JOSE.
+	Text bool
+
 	// Header holds the authenticated header parameters that are neither
 	// algorithms nor key references: the protected ones of the JWS (of the
 	// JWE, if there is no JWS), or the notations of the first OpenPGP

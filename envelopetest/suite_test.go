@@ -78,7 +78,6 @@ func TestPGPKeepsItsPromises(t *testing.T) {
 		"base64url": nil,
 		"armor":     func(c *pgp.Config) { c.Encoding = pgp.Armor },
 		"binary":    func(c *pgp.Config) { c.Encoding = pgp.Binary },
-		"AEAD":      func(c *pgp.Config) { c.Encoding, c.Data = pgp.Binary, pgp.SEIPDv2 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			TestEnvelope(t, func(t *testing.T) (a, b Party) { return pgpPair(t, change) })

@@ -2,98 +2,13 @@ package pgp
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/binary"
 	"io"
-	"math/bits"
-
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 )
-
-// newBody returns a writer that encrypts into the body of a SEIPD packet, and is
-// to be closed. size is that of the plaintext, or an upper bound.
-func (e *Envelope) newBody(dst io.Writer, sk sessionKey, version DataVersion, mode packet.AEADMode, size int64) (io.WriteCloser, error) {
-	if version == SEIPDv2 {
-		return newAEADWriter(dst, sk.key, mode, size)
-	}
-	return newCFBWriter(&e.scratch, dst, sk.key)
-}
-
-// bodySize is the size of the body of so many octets of plaintext.
-func bodySize(version DataVersion, plain int) int {
-	if version == SEIPDv2 {
-		const head, tag = 4 + 32, 16
-		chunk := 1 << (6 + chunkOctet(int64(plain)))
-		return head + plain + tag*((plain+chunk-1)/chunk+1)
-	}
-	return 1 + cfbPrefix + plain + cfbCode
-}
-
-// chunkOctet is the chunk size for so many octets of plaintext.
-func chunkOctet(plain int64) byte {
-	return byte(min(sealChunkOctet, max(0, bits.Len64(uint64(plain))-6)))
-}
-
-// An aeadWriter encrypts into the body of a SEIPD packet of version 2.
-type aeadWriter struct {
-	dst    io.Writer
-	c      *chunks
-	buf    []byte // less than a chunk
-	sealed []byte // room for one
-}
-
-func newAEADWriter(dst io.Writer, sessionKey []byte, mode packet.AEADMode, size int64) (*aeadWriter, error) {
-	h := &aeadHeader{cipher: sealCipher, mode: mode, chunk: chunkOctet(size), salt: make([]byte, 32)}
-	rand.Read(h.salt)
-	c, err := h.chunks(sessionKey)
-	if err != nil {
-		return nil, err
-	}
-	_, err = dst.Write(append([]byte{2, byte(h.cipher), byte(h.mode), h.chunk}, h.salt...))
-	return &aeadWriter{dst: dst, c: c}, err
-}
-
-func (w *aeadWriter) Write(p []byte) (int, error) {
-	written := len(p)
-	for len(p) != 0 {
-		chunk := p
-		if len(w.buf) != 0 || len(p) < w.c.size {
-			n := min(len(p), w.c.size-len(w.buf))
-			w.buf = append(w.buf, p[:n]...)
-			p = p[n:]
-			if len(w.buf) < w.c.size {
-				break
-			}
-			chunk, w.buf = w.buf, w.buf[:0]
-		} else {
-			chunk, p = p[:w.c.size], p[w.c.size:]
-		}
-		if err := w.chunk(chunk); err != nil {
-			return 0, err
-		}
-	}
-	return written, nil
-}
-
-func (w *aeadWriter) chunk(plain []byte) error {
-	w.sealed = w.c.seal(w.sealed[:0], plain)
-	_, err := w.dst.Write(w.sealed)
-	return err
-}
-
-// Close writes the last chunk and the final tag.
-func (w *aeadWriter) Close() error {
-	if len(w.buf) != 0 {
-		if err := w.chunk(w.buf); err != nil {
-			return err
-		}
-	}
-	_, err := w.dst.Write(w.c.last(nil))
-	return err
-}
 
 // partialSize is that of the parts in which a packet is written whose length is
 // not known, RFC 9580, Section 4.2.1.4.
@@ -130,7 +45,7 @@ func (w *partialWriter) Write(p []byte) (int, error) {
 }
 
 func (w *partialWriter) Close() error {
-	if _, err := w.dst.Write(appendLength(nil, len(w.buf)-1)); err != nil {
+	if _, err := w.dst.Write(openpgp.AppendLength(nil, int64(len(w.buf)-1))); err != nil {
 		return err
 	}
 	_, err := w.dst.Write(w.buf[1:])
@@ -150,10 +65,10 @@ type buffer struct {
 }
 
 // newBuffer returns a buffer for the packet that begins after before. size is that
-// of its body; it need not be exact from [large] on.
+// of its body; it need not be exact from [seipd.Large] on.
 func newBuffer(encoding Encoding, before []byte, tag byte, size int) *buffer {
-	b := &buffer{base64: encoding == Base64URL, head: appendLength(append(before, 0xc0|tag), size)}
-	if size >= large {
+	b := &buffer{base64: encoding == Base64URL, head: openpgp.AppendHeader(before, tag, int64(size))}
+	if size >= seipd.Large {
 		b.at = len(b.head) - 4
 	}
 	if !b.base64 {
@@ -218,7 +133,7 @@ func announcements(all []signing, size int) ([]byte, error) {
 		}
 	}
 	if size >= 0 {
-		b.Write(packetHead(openpgp.TagLiteral, 6+size))
+		b.Write(openpgp.AppendHeader(nil, openpgp.TagLiteral, int64(len(literalHead)+size)))
 		b.WriteString(literalHead)
 	}
 	return b.Bytes(), nil

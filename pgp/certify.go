@@ -319,5 +319,5 @@ func (k *Key) WriteRevocation(ctx context.Context, w io.Writer, why string) erro
 	if err := c.write(&b, false); err != nil {
 		return err
 	}
-	return encodeArmor(w, armorPublic, b.Bytes())
+	return encodeArmor(w, openpgp.ArmorPublic, b.Bytes())
 }

@@ -25,9 +25,6 @@ type Config struct {
 	// and accepts all of them.
 	Encoding Encoding
 
-	// Data is the version of encrypted data that Seal writes. Open accepts both.
-	Data DataVersion
-
 	// MaxSize limits payloads in Open and OpenTo, in bytes, and with them the
 	// messages that carry them. If zero, the limit is 32 MiB for Open and
 	// 4 GiB for OpenTo.
@@ -64,25 +61,12 @@ type Config struct {
 	Now func() time.Time
 }
 
-// A DataVersion is a version of the Symmetrically Encrypted and Integrity
-// Protected Data packet, RFC 9580, Section 5.13.
-type DataVersion uint8
-
-const (
-	// DataByRecipient is version 2 if every recipient says in its certificate
-	// that it reads it, and version 1 otherwise.
-	DataByRecipient DataVersion = iota
-	SEIPDv1                     // AES-256 in CFB mode with a modification detection code, which every program reads
-	SEIPDv2                     // AES-256 in an AEAD mode, whatever the certificates say
-)
-
 // An Envelope seals and opens OpenPGP messages. It is safe for concurrent use.
 type Envelope struct {
 	scratch                  scratch.Pool // what CFB works in
 	decoded                  scratch.Pool // small messages
 	x                        *exchange.Exchange
 	encoding                 Encoding
-	data                     DataVersion
 	maxSize, maxStream       int64
 	requireBound             bool
 	sealContext, openContext string
@@ -107,7 +91,7 @@ func New(c Config) (*Envelope, error) {
 		Waive:   c.Waive,
 		Observe: c.Observe,
 		Now:     c.Now,
-	}, waiveUnsigned, waiveSHA1Certificates, waiveSHA1Signatures, waiveUnprotected, waiveShortRSA)
+	}, waiveUnsigned, waiveSHA1Certificates, waiveShortRSA)
 	errs := []error{err}
 	size, stream := int64(defaultMaxSize), int64(defaultMaxStream)
 	if c.MaxSize != 0 {
@@ -119,15 +103,8 @@ func New(c Config) (*Envelope, error) {
 	if c.Encoding > Binary {
 		errs = append(errs, fmt.Errorf("unknown Encoding %d", c.Encoding))
 	}
-	if c.Data > SEIPDv2 {
-		errs = append(errs, fmt.Errorf("unknown Data version %d", c.Data))
-	}
 	if len(c.SealContext) > maxContext || len(c.OpenContext) > maxContext {
 		errs = append(errs, fmt.Errorf("a context is longer than %d octets", maxContext))
-	}
-	if err == nil && x.Waived(waiveUnsigned) && x.Waived(waiveUnprotected) {
-		// Whoever may write may then also read (EFAIL).
-		errs = append(errs, errors.New("InsecureUnsigned and InsecureUnprotected together"))
 	}
 	if err == nil && x.Waived(waiveUnsigned) && (c.RequireBound || c.OpenContext != "" || c.MaxAge != 0) {
 		errs = append(errs, errors.New("InsecureUnsigned beside RequireBound, OpenContext, or MaxAge, which ask something of a signature"))
@@ -138,7 +115,6 @@ func New(c Config) (*Envelope, error) {
 	return &Envelope{
 		x:                x,
 		encoding:         c.Encoding,
-		data:             c.Data,
 		maxSize:          size,
 		maxStream:        stream,
 		requireBound:     c.RequireBound,

@@ -82,7 +82,7 @@ func unnamed(b *testing.B) []byte {
 
 // chunkOctet16 claims chunks of 4 MiB in a message of a few hundred octets.
 func chunkOctet16(b *testing.B, k *pgp.Key) []byte {
-	e := newEnvelope(b, pgp.Config{Own: active(b, partner()), Peer: active(b, public(k)), Data: pgp.SEIPDv2, Encoding: pgp.Binary})
+	e := newEnvelope(b, pgp.Config{Own: active(b, partner()), Peer: active(b, public(k)), Encoding: pgp.Binary})
 	sealed := seal(b, e, body)
 	at := bytes.LastIndex(sealed, []byte{2, 9, 2})
 	sealed[at+3] = 16

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -125,6 +126,7 @@ func rejected(t testing.TB, e *pgp.Envelope, sealed []byte, want envelope.Reason
 	streamed, ok := errors.AsType[*envelope.OpenError](err)
 	require.True(t, ok, "OpenTo: %v", err)
 	assert.Equal(t, want, streamed.Reason, "OpenTo: cause: %v", streamed.Cause())
+	assert.Equal(t, fmt.Sprint(oe.Cause()), fmt.Sprint(streamed.Cause()), "Open and OpenTo say different things")
 	return oe
 }
 

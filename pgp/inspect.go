@@ -21,19 +21,15 @@ func Inspect(sealed []byte) (*envelope.Outline, error) {
 	if int64(len(sealed)) > maxSealed(defaultMaxSize) {
 		return nil, envelope.Reject(envelope.TooLarge, errTooLarge)
 	}
-	binary, encoding, err := decodeMessage(sealed, nil)
-	if err != nil {
-		return nil, envelope.Reject(envelope.Malformed, err)
-	}
-	o, err := parseOuter(binary)
-	if err != nil && !errors.Is(err, errPassword) {
-		return nil, envelope.Reject(envelope.Malformed, err)
+	o, _, encoding, err := readWhole(sealed, nil)
+	if err != nil && !errors.Is(err, openpgp.ErrPassword) {
+		return nil, envelope.Reject(envelope.Malformed, openpgp.Explain(sealed, err))
 	}
 	out := &envelope.Outline{
 		Format:   keyset.OpenPGP,
 		Encoding: encoding,
-		Content:  o.content(),
-		Size:     int64(len(binary)),
+		Content:  o.outline(),
+		Size:     o.decoded,
 	}
 	for _, s := range o.sessions {
 		name := keyset.ID("")
@@ -46,24 +42,21 @@ func Inspect(sealed []byte) (*envelope.Outline, error) {
 	return out, nil
 }
 
-// content says how the data is encrypted, as far as that stands outside of it.
-func (o *outer) content() string {
+// outline says how the data is encrypted, as far as that stands outside of it.
+func (o *outer) outline() string {
 	switch {
-	case o.data.Tag == openpgp.TagSED:
+	case o.failed != nil:
+		return ""
+	case o.header == nil:
 		return "unprotected"
-	case o.data.Tag == openpgp.TagAEAD || len(o.data.Body) > 3 && o.data.Body[0] == 2:
-		body := o.data.Body
-		if len(body) < 3 {
-			return ""
-		}
-		cipher, err := cipherName(packet.CipherFunction(body[1]))
-		mode, ok := map[byte]string{1: "EAX", 2: "OCB", 3: "GCM"}[body[2]]
-		if err != nil || !ok {
-			return "AEAD"
-		}
-		return cipher + "/" + mode
+	case !o.header.AEAD:
+		return "" // the cipher is in the session key packet
 	}
-	return "" // the cipher is in the session key packet
+	cipher, err := cipherName(o.header.Cipher)
+	if err != nil {
+		return "AEAD"
+	}
+	return cipher + "/" + o.header.ModeName()
 }
 
 func algorithmName(a packet.PublicKeyAlgorithm) string {

@@ -1,10 +1,10 @@
 package pgp
 
 import (
-	"crypto"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -40,68 +40,176 @@ type signer struct {
 	own  bool
 }
 
-// judge decides what becomes of one signature, by itself: what it lacks, no
-// other signature lends. The error is that of a message which asks for too
-// much work; every other outcome goes into v.
-func (e *Envelope) judge(c *exchange.Call, v *exchange.Verdicts, p openpgp.Packet, d document) error {
-	parsed, err := parse(p)
-	sig, ok := parsed.(*packet.Signature)
-	if err != nil || !ok {
-		reason := envelope.BadSignature
-		if _, unsupported := errors.AsType[pgperrors.UnsupportedError](err); unsupported {
-			reason = envelope.Forbidden // an unknown version, hash, or algorithm
+// cases are the signatures of one message.
+type cases struct {
+	e       *Envelope
+	c       *exchange.Call
+	payload *openpgp.Hashes
+	all     []*signatureCase
+	hashed  []openpgp.HashKind // what the message is worth to be hashed for
+	none    bool               // the message is not signed
+}
+
+// A signatureCase is one signature, and the keys that may have made it.
+type signatureCase struct {
+	sig     *packet.Signature // nil if the library cannot read it
+	err     error             // why
+	name    string            // how it names its key
+	signers []signer
+}
+
+// cases looks at the signatures of a message.
+func (e *Envelope) cases(c *exchange.Call, in *openpgp.Inner) *cases {
+	cs := &cases{e: e, c: c, payload: in.Hashes, none: len(in.Signatures) == 0}
+	salts := announcedSalts(in.OnePass)
+	for i, p := range in.Signatures[:min(len(in.Signatures), exchange.MaxSignatures)] {
+		one := &signatureCase{}
+		parsed, err := parse(p)
+		sig, ok := parsed.(*packet.Signature)
+		switch {
+		case err != nil || !ok:
+			one.err = err
+		case sig.Version == 6 && i >= in.Before && len(in.OnePass) != 0 && !salts[string(sig.Salt())]:
+			one.err = errSalt
+		default:
+			one.sig = sig
+			one.name, one.signers = e.signers(c, sig)
 		}
-		v.Unusable(reason, err)
+		cs.all = append(cs.all, one)
+	}
+	// Each kind of hash is a pass over the payload. Those of signatures that name a
+	// key come first: what is left of the work may go to the others.
+	size := max(1, in.Size)
+	for _, byName := range []bool{true, false} {
+		for _, one := range cs.all {
+			if one.sig == nil || len(one.signers) == 0 || named(one.sig) != byName {
+				continue
+			}
+			kind := kindOf(one.sig)
+			if strongHash(kind.Hash) && !slices.Contains(cs.hashed, kind) && (int64(len(cs.hashed))+1)*size <= max(hashWork, hashTimes*size) {
+				cs.hashed = append(cs.hashed, kind)
+			}
+		}
+	}
+	return cs
+}
+
+var errSalt = errors.New("the signature is not announced with its salt")
+
+// announcedSalts lists the salts in one-pass signatures of version 6: each must be
+// that of its signature (RFC 9580, Section 5.4).
+func announcedSalts(onePass []openpgp.Packet) map[string]bool {
+	salts := map[string]bool{}
+	for _, p := range onePass {
+		if parsed, err := parse(p); err == nil {
+			if o, ok := parsed.(*packet.OnePassSignature); ok && o.Version == 6 {
+				salts[string(o.Salt)] = true
+			}
+		}
+	}
+	return salts
+}
+
+// missing lists the hashes that are needed and were not computed.
+func (cs *cases) missing() []openpgp.HashKind {
+	var out []openpgp.HashKind
+	for _, kind := range cs.hashed {
+		if !cs.payload.Has(kind) {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
+
+// judge decides what becomes of each signature, and enters it into m. The error
+// is a rejection, or a fault of ours.
+func (cs *cases) judge(m *envelope.Message) error {
+	if cs.none {
+		if !cs.c.Waive(waiveUnsigned) {
+			return envelope.Reject(envelope.Unsigned, nil)
+		}
 		return nil
 	}
-	name, found := e.signers(c, sig)
-	if len(found) == 0 {
-		if name != "" && retired(c.Peer, name) {
-			v.Ignore(envelope.KeyUse{ID: keyset.ID(name), Use: keyset.Signing, State: keyset.Revoked},
-				envelope.RevokedSigner, nil)
-			return nil
+	var v exchange.Verdicts
+	text := true
+	for _, one := range cs.all {
+		counts, err := cs.judgeOne(&v, one)
+		if err != nil {
+			return err
 		}
-		v.Stranger(name)
-		return nil
+		text = text && (!counts || one.sig.SigType == packet.SigTypeText)
+	}
+	if err := v.Fill(m); err != nil {
+		return err
+	}
+	m.Text = text
+	return nil
+}
+
+// judgeOne decides what becomes of one signature, by itself: what it lacks, no
+// other signature lends. The error is that of a message which asks for too
+// much work, or a fault of ours; every other outcome goes into v.
+func (cs *cases) judgeOne(v *exchange.Verdicts, one *signatureCase) (counts bool, err error) {
+	sig := one.sig
+	if sig == nil {
+		reason := envelope.BadSignature
+		if _, unsupported := errors.AsType[pgperrors.UnsupportedError](one.err); unsupported {
+			reason = envelope.Forbidden // an unknown version, hash, or algorithm
+		}
+		v.Unusable(reason, one.err)
+		return false, nil
+	}
+	if len(one.signers) == 0 {
+		if one.name != "" && retired(cs.c.Peer, one.name) {
+			v.Ignore(envelope.KeyUse{ID: keyset.ID(one.name), Use: keyset.Signing, State: keyset.Revoked},
+				envelope.RevokedSigner, nil)
+			return false, nil
+		}
+		v.Stranger(one.name)
+		return false, nil
+	}
+	if !named(sig) && !strongHash(sig.Hash) {
+		v.Unusable(envelope.Forbidden, fmt.Errorf("the hash %s is not allowed", hashName(sig.Hash)))
+		return false, nil
 	}
 	// Several keys can have one key ID, by accident or by design: the
 	// signature is by the one under which it counts, if there is one.
 	var reason envelope.Reason
 	var cause error
 	var use envelope.KeyUse
-	for _, s := range found {
+	for _, s := range one.signers {
 		u := signatureUse(s.key, s.part, s.own, sig)
-		r, why, err := e.judgeBy(c, s, sig, d)
+		r, why, err := cs.judgeBy(s, sig)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if r == "" {
-			h, err := d.hash(sig)
+			h, err := cs.payload.Get(kindOf(sig))
 			if err != nil {
-				return err // it was there a moment ago
+				return false, err
 			}
 			u.Digest = signatureDigest(u.ID, sig, h)
 			v.Count(u, len(sig.IntendedRecipients) != 0, notations(sig))
-			return nil
+			return true, nil
 		}
 		if reason == "" || reason == envelope.BadSignature {
 			reason, cause, use = r, why, u
 		}
 	}
-	if reason == envelope.BadSignature && name == "" {
+	if reason == envelope.BadSignature && one.name == "" {
 		v.Stranger("") // it names nobody, and nobody whom we know made it
-		return nil
+		return false, nil
 	}
 	v.Ignore(use, reason, cause)
-	return nil
+	return false, nil
 }
 
 // judgeBy judges a signature as one by the given key. It returns no reason if
 // the signature counts.
-func (e *Envelope) judgeBy(c *exchange.Call, s signer, sig *packet.Signature, d document) (envelope.Reason, error, error) {
+func (cs *cases) judgeBy(s signer, sig *packet.Signature) (envelope.Reason, error, error) {
 	if !named(sig) {
 		// One of many that could have made it: cryptography says which.
-		if reason, cause, err := verified(c, s, sig, d); reason != "" || err != nil {
+		if reason, cause, err := cs.verified(s, sig); reason != "" || err != nil {
 			return reason, cause, err
 		}
 	}
@@ -111,35 +219,45 @@ func (e *Envelope) judgeBy(c *exchange.Call, s signer, sig *packet.Signature, d 
 	case s.key.State == keyset.Revoked || s.part.revoked:
 		return envelope.RevokedSigner, nil, nil
 	}
-	if err := signaturePolicy(c, s.part, sig, d); err != nil {
+	if err := signaturePolicy(cs.c, s.part, sig, cs.payload); err != nil {
 		return envelope.Forbidden, err, nil
 	}
-	if !e.certified(c, s) {
+	if !cs.e.certified(cs.c, s) {
 		return envelope.Forbidden, errors.New("the certificate is valid only by self-signatures under SHA-1"), nil
 	}
 	if named(sig) {
-		if reason, cause, err := verified(c, s, sig, d); reason != "" || err != nil {
+		if reason, cause, err := cs.verified(s, sig); reason != "" || err != nil {
 			return reason, cause, err
 		}
 	}
-	if err := inTime(c, s, sig); err != nil {
+	if err := inTime(cs.c, s, sig); err != nil {
 		return envelope.OutOfTime, err, nil
 	}
-	if err := e.directed(c, sig); err != nil {
+	if err := cs.e.directed(cs.c, sig); err != nil {
 		return envelope.Misdirected, err, nil
 	}
 	return "", nil, nil
 }
 
-func verified(c *exchange.Call, s signer, sig *packet.Signature, d document) (envelope.Reason, error, error) {
-	if err := c.Verification(); err != nil {
+// verified verifies a signature.
+func (cs *cases) verified(s signer, sig *packet.Signature) (envelope.Reason, error, error) {
+	if !slices.Contains(cs.hashed, kindOf(sig)) {
+		return envelope.TooLarge, errHashes, nil
+	}
+	if err := cs.c.Verification(); err != nil {
 		return "", nil, err
 	}
-	if err := s.part.verify(sig, d); err != nil {
+	err := s.part.verify(sig, cs.payload)
+	if ours, ok := errors.AsType[*hashError](err); ok {
+		return "", nil, ours
+	}
+	if err != nil {
 		return envelope.BadSignature, err, nil
 	}
 	return "", nil, nil
 }
+
+var errHashes = fmt.Errorf("the signatures ask to hash the payload more than %d times", hashTimes)
 
 // named reports whether a signature names its key.
 func named(sig *packet.Signature) bool {
@@ -158,18 +276,18 @@ func inTime(c *exchange.Call, s signer, sig *packet.Signature) error {
 }
 
 // signaturePolicy refuses what is weak in one signature.
-func signaturePolicy(c *exchange.Call, k *component, sig *packet.Signature, d document) error {
+func signaturePolicy(c *exchange.Call, k *component, sig *packet.Signature, payload *openpgp.Hashes) error {
 	if !k.sign {
 		return errors.New("the key is not flagged to sign")
 	}
 	if err := k.allowed(c.Waive); err != nil {
 		return err
 	}
-	if !strongHash(sig.Hash) && !(sig.Hash == crypto.SHA1 && c.Waive(waiveSHA1Signatures)) {
+	if !strongHash(sig.Hash) {
 		return fmt.Errorf("the hash %s is not allowed", hashName(sig.Hash))
 	}
-	if name := criticalNotation(sig); name != "" {
-		return fmt.Errorf("unknown critical notation %.128q", name)
+	if criticalNotation(sig) != "" {
+		return errors.New("a critical notation that is not known")
 	}
 	if len(sig.Notations) > maxNotations {
 		return fmt.Errorf("more than %d notations", maxNotations)
@@ -179,12 +297,12 @@ func signaturePolicy(c *exchange.Call, k *component, sig *packet.Signature, d do
 		return nil
 	case packet.SigTypeText:
 		// A signature over text holds for every form of its line ends, so
-		// that who carries the message can choose the octets (T26). Without
-		// line ends there is one form only.
-		if !d.lineEnds() {
+		// that who carries the message can choose the bytes (T26). Only the
+		// form that is signed counts: every line ends with CR and LF.
+		if payload.Canonical() {
 			return nil
 		}
-		return errors.New("a text signature does not fix the line ends")
+		return errors.New("a text signature over line ends that are not CR LF does not fix the bytes")
 	}
 	return fmt.Errorf("signature of type %#02x on a message", uint8(sig.SigType))
 }
@@ -224,7 +342,7 @@ func (e *Envelope) directed(c *exchange.Call, sig *packet.Signature) error {
 		}
 	}
 	if len(contexts) != 1 || contexts[0] != e.openContext {
-		return fmt.Errorf("signed in context %.128q, not %q", contexts, e.openContext)
+		return fmt.Errorf("signed in %d contexts, of which not one is %q alone", len(contexts), e.openContext)
 	}
 	return nil
 }

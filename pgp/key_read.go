@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
 // ReadKey reads exactly one certificate, armored or binary, from at most 1 MiB
@@ -55,9 +57,9 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 	if len(in) > maxKeyFile {
 		return nil, fmt.Errorf("pgp: keys of more than %d octets", maxKeyFile)
 	}
-	binary, err := decodeKeys(in)
+	binary, err := openpgp.DecodeKeys(in)
 	if err != nil {
-		return nil, fmt.Errorf("pgp: %w", err)
+		return nil, fmt.Errorf("pgp: %w", openpgp.Explain(in, err))
 	}
 	certs, err := readCertificates(binary, passphrase)
 	if err != nil {
@@ -76,28 +78,6 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 		}
 	}
 	return keys, nil
-}
-
-// decodeKeys returns the packets of a keyring: as they are, or of all its
-// armored blocks in turn.
-func decodeKeys(in []byte) ([]byte, error) {
-	if len(in) != 0 && in[0] >= 0x80 {
-		return in, nil
-	}
-	in = bytes.TrimLeft(in, " \t\r\n")
-	if len(in) == 0 {
-		return nil, errEmpty
-	}
-	var all []byte
-	for len(in) != 0 {
-		block, rest, err := nextArmor(in, armorPublic, armorPrivate)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, block...)
-		in = rest
-	}
-	return all, nil
 }
 
 // mergeCopies merges the certificates that have one fingerprint (T9).

@@ -407,7 +407,7 @@ func TestKeyPrintsNoSecret(t *testing.T) {
 		string(js), log.String(), k.String(),
 	} {
 		assert.Contains(t, s, id)
-		for _, form := range []string{string(canary), fmt.Sprintf("%x", canary[:6]), fmt.Sprintf("%X", canary[:6]), fmt.Sprint(canary[:6])[1:20]} {
+		for _, form := range []string{string(canary), fmt.Sprintf("%x", canary[:6]), fmt.Sprintf("%X", canary[:6]), strings.Trim(fmt.Sprint(canary[:6]), "[]")} {
 			assert.NotContains(t, s, form)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -31,7 +32,7 @@ func WriteCertificates(w io.Writer, s *keyset.Set) error {
 	if b.Len() == 0 {
 		return errors.New("pgp: no pending or active key to write")
 	}
-	return encodeArmor(w, armorPublic, b.Bytes())
+	return encodeArmor(w, openpgp.ArmorPublic, b.Bytes())
 }
 
 // WriteCertificate writes the public half of k in ASCII armor.
@@ -40,7 +41,7 @@ func (k *Key) WriteCertificate(w io.Writer) error {
 	if err := k.cert.write(&b, false); err != nil {
 		return err
 	}
-	return encodeArmor(w, armorPublic, b.Bytes())
+	return encodeArmor(w, openpgp.ArmorPublic, b.Bytes())
 }
 
 // WriteInsecurePrivateKey writes k with its private half, unencrypted, in
@@ -56,5 +57,5 @@ func (k *Key) WriteInsecurePrivateKey(w io.Writer) error {
 	if err := k.cert.write(&b, true); err != nil {
 		return err
 	}
-	return encodeArmor(w, armorPrivate, b.Bytes())
+	return encodeArmor(w, openpgp.ArmorPrivate, b.Bytes())
 }

@@ -3,19 +3,21 @@ package pgp
 import (
 	"bytes"
 	"context"
-	"errors"
+	"math"
 	"slices"
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 	"github.com/sealwax/sealwax/keyset"
 )
 
 // Open implements [envelope.Envelope].
 func (e *Envelope) Open(ctx context.Context, sealed []byte) (*envelope.Message, error) {
 	return e.x.Open(ctx, int64(len(sealed)), func(c *exchange.Call) (*envelope.Message, error) {
-		if len(sealed) >= large {
+		if len(sealed) >= seipd.Large {
 			return e.open(c, sealed, nil)
 		}
 		// A small message is decoded and decrypted in a buffer that the next
@@ -30,65 +32,59 @@ func (e *Envelope) Open(ctx context.Context, sealed []byte) (*envelope.Message, 
 	})
 }
 
+// open is the pass over a message in memory, which keeps what it decrypts; openTo
+// does the same in passes over a stream, which keep nothing.
 func (e *Envelope) open(c *exchange.Call, sealed, space []byte) (*envelope.Message, error) {
 	if int64(len(sealed)) > maxSealed(e.maxSize) {
 		return nil, envelope.Reject(envelope.TooLarge, errTooLarge)
 	}
-	binary, encoding, err := decodeMessage(sealed, space)
+	o, body, encoding, err := readWhole(sealed, space)
 	if err != nil {
-		return nil, envelope.Reject(envelope.Malformed, err)
+		return nil, rejectOuter(sealed, err)
 	}
-	if int64(len(binary)) > maxBinary(e.maxSize) {
-		return nil, envelope.Reject(envelope.TooLarge, errTooLarge)
-	}
-	o, err := parseOuter(binary)
-	switch {
-	case errors.Is(err, errPassword):
-		return nil, envelope.Reject(envelope.NotForUs, err)
-	case err != nil:
-		return nil, envelope.Reject(envelope.Malformed, err)
-	}
-	if err := e.checkData(c, o.data); err != nil {
+	if err := o.allowed(); err != nil {
 		return nil, err
 	}
-	owned := encoding != Binary.String() // what the caller passed is never written to
-	var read content
-	how, err := e.decrypt(c, o, func(sk sessionKey, last bool) (err error) {
-		read, err = e.decryptBody(o.data, sk, last && owned)
-		return err
+	owned := encoding != openpgp.Binary // what the caller passed is never written to
+	var plain *seipd.Plaintext
+	how, err := e.decrypt(c, o, func(sk sessionKey, last bool) (intact bool, err error) {
+		failed := guard(func() (err error) {
+			plain, err = o.header.Open(&e.scratch, sk.key, body, last && owned)
+			return err
+		})
+		return failed == nil, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	in, d := read.inner, read.doc
-	if in == nil {
-		if in, err = parseInner(read.plain, e.maxSize); err != nil {
-			return nil, rejectInner(err)
-		}
-		d = inMemory(in.payload)
+	in, err := e.reading(c, e.maxSize).Read(plain)
+	if err != nil {
+		return nil, rejectInner(c, err)
 	}
 	m := &envelope.Message{
-		Payload:   in.payload,
+		Payload:   in.Payload,
 		Decrypter: how.use,
 		Content:   how.content,
 		Addressed: addressed(c, o),
 	}
-	if len(in.signatures) == 0 {
-		if !c.Waive(waiveUnsigned) {
-			return nil, envelope.Reject(envelope.Unsigned, nil)
-		}
-		return m, nil
+	return m, e.cases(c, in).judge(m)
+}
+
+// readWhole reads what stands outside of the encryption of a message in memory, and
+// returns the body of the data behind its header.
+func readWhole(sealed, space []byte) (o *outer, body []byte, encoding string, err error) {
+	binary, encoding, err := openpgp.DecodeMessage(sealed, space)
+	if err != nil {
+		return nil, nil, encoding, err
 	}
-	var v exchange.Verdicts
-	for _, p := range in.signatures {
-		if err := e.judge(c, &v, p, d); err != nil {
-			return nil, err
-		}
+	if o, err = readOuter(openpgp.NewReader(binary)); err != nil {
+		return nil, nil, encoding, err
 	}
-	if err := v.Fill(m); err != nil {
-		return nil, err
+	o.size, o.decoded = int64(len(sealed)), int64(len(binary))
+	if body, err = o.e.Body.Whole(math.MaxInt64); err != nil {
+		return nil, nil, encoding, err
 	}
-	return m, nil
+	return o, body, encoding, o.e.End()
 }
 
 // addressed lists the recipients that the message names, by our ID where we
@@ -96,7 +92,7 @@ func (e *Envelope) open(c *exchange.Call, sealed, space []byte) (*envelope.Messa
 func addressed(c *exchange.Call, o *outer) []keyset.ID {
 	var out []keyset.ID
 	for _, s := range o.sessions {
-		if s.hidden() {
+		if s.hidden() || len(out) == exchange.MaxRecipients {
 			continue
 		}
 		id := s.name()

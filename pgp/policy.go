@@ -14,8 +14,6 @@ import (
 const (
 	waiveUnsigned         = "pgp.InsecureUnsigned"
 	waiveSHA1Certificates = "pgp.InsecureSHA1Certificates"
-	waiveSHA1Signatures   = "pgp.InsecureSHA1Signatures"
-	waiveUnprotected      = "pgp.InsecureUnprotected"
 	waiveShortRSA         = "pgp.InsecureShortRSA"
 )
 
@@ -29,18 +27,6 @@ func InsecureUnsigned(reason string) envelope.Waiver {
 // certificates have them. Revocations count under any hash without it.
 func InsecureSHA1Certificates(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveSHA1Certificates, reason)
-}
-
-// InsecureSHA1Signatures permits messages whose signatures use SHA-1, in Open.
-func InsecureSHA1Signatures(reason string) envelope.Waiver {
-	return envelope.NewWaiver(waiveSHA1Signatures, reason)
-}
-
-// InsecureUnprotected permits messages without integrity protection
-// (Symmetrically Encrypted Data, RFC 9580, Section 5.7). Whoever can modify
-// such a message can often read it. New refuses it beside [InsecureUnsigned].
-func InsecureUnprotected(reason string) envelope.Waiver {
-	return envelope.NewWaiver(waiveUnprotected, reason)
 }
 
 // InsecureShortRSA permits RSA keys of 1024 bits and more.

@@ -14,14 +14,15 @@ import (
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 	"github.com/sealwax/sealwax/keyset"
 )
 
 // Seal implements [envelope.Envelope].
 //
 // It signs with SHA-384 or better and encrypts with AES-256, whatever the
-// recipients prefer, and under AEAD only if [Config.Data] or every recipient
-// says so (T15); the signatures name the recipients (Intended Recipient
+// recipients prefer, and under AEAD if every recipient says that it reads it (T15);
+// the signatures name the recipients (Intended Recipient
 // Fingerprint, RFC 9580, Section 5.2.3.36). It does not compress.
 func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	return e.x.Seal(ctx, func(c *exchange.Call) ([]byte, error) {
@@ -40,6 +41,9 @@ type sealer struct {
 }
 
 func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
+	if int64(len(payload)) > openpgp.MaxLength-int64(len(literalHead)) {
+		return nil, openpgp.ErrLength
+	}
 	signers, recipients, err := e.parties(c)
 	if err != nil {
 		return nil, err
@@ -52,10 +56,10 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sk, version := newSessionKey(), e.dataVersion(recipients)
+	sk, suite := newSessionKey(), suiteFor(recipients)
 	var keys bytes.Buffer
 	keys.Grow(640 * len(recipients))
-	if err := writeSessionKeys(&keys, recipients, sk, version); err != nil {
+	if err := writeSessionKeys(&keys, recipients, sk, suite); err != nil {
 		return nil, err
 	}
 	// Signing and encrypting need nothing of each other before the end, and the
@@ -63,7 +67,7 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	var signatures []byte
 	sign := func() { signatures, err = finish(c, all, payload) }
 	plain := len(head) + len(payload)
-	if len(payload) < large {
+	if len(payload) < seipd.Large {
 		if sign(); err != nil {
 			return nil, err
 		}
@@ -71,8 +75,12 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	} else {
 		plain += 1024 * len(all) // about
 	}
-	out := newBuffer(e.encoding, keys.Bytes(), openpgp.TagSEIPD, bodySize(version, plain))
-	body, failed := e.newBody(out, sk, version, aeadMode(recipients), int64(plain))
+	size := suite.BodySize(int64(plain))
+	if size > openpgp.MaxLength {
+		return nil, openpgp.ErrLength
+	}
+	out := newBuffer(e.encoding, keys.Bytes(), openpgp.TagSEIPD, int(size))
+	body, failed := suite.NewWriter(&e.scratch, out, sk.key, int64(plain))
 	if failed != nil {
 		return nil, failed
 	}
@@ -183,15 +191,15 @@ func (e *Envelope) begin(c *exchange.Call, signers, recipients []sealer) ([]sign
 // finish signs payload and returns the signatures, in reverse (RFC 9580, Section
 // 10.3).
 func finish(c *exchange.Call, all []signing, payload []byte) ([]byte, error) {
-	d := inMemory(payload)
+	hashed := map[openpgp.HashKind]hash.Hash{}
 	for i := range all {
 		s := &all[i]
-		kind := hashKindOf(s.sig)
-		if _, ok := d.hashes[kind]; !ok { // the one that was begun serves all that share it
+		kind := kindOf(s.sig)
+		if _, ok := hashed[kind]; !ok { // the one that was begun serves all that share it
 			s.hash.Write(payload)
-			d.hashes[kind] = s.hash
+			hashed[kind] = s.hash
 		}
-		h, err := clone(d.hashes[kind])
+		h, err := openpgp.CopyHash(kind.Hash, hashed[kind])
 		if err != nil {
 			return nil, err
 		}
@@ -261,9 +269,9 @@ func newSessionKey() sessionKey {
 // every OpenPGP program reads: session keys of version 3 (RFC 9580, Section
 // 5.1.1), CFB with a modification detection code (5.13.1). Version 2 is session
 // keys of version 6 (5.1.2) and AEAD (5.13.2).
-func writeSessionKeys(w io.Writer, recipients []sealer, sk sessionKey, version DataVersion) error {
+func writeSessionKeys(w io.Writer, recipients []sealer, sk sessionKey, suite seipd.Suite) error {
 	session := 3
-	if version == SEIPDv2 {
+	if suite.Mode != 0 {
 		session = 6
 	}
 	for _, r := range recipients {
@@ -274,29 +282,22 @@ func writeSessionKeys(w io.Writer, recipients []sealer, sk sessionKey, version D
 	return nil
 }
 
-// dataVersion is the version that all recipients read: 2 if each of them says
-// so in its self-signature.
-func (e *Envelope) dataVersion(recipients []sealer) DataVersion {
-	if e.data != 0 {
-		return e.data
-	}
+// suiteFor is how the message is encrypted: by version 2 of the data if every
+// recipient says in its self-signature that it reads that, and otherwise by version
+// 1, which every program reads. The mode is GCM if every recipient lists it with
+// AES-256, being the fastest, or else OCB, which everybody must have (RFC 9580,
+// Section 9.6).
+func suiteFor(recipients []sealer) seipd.Suite {
+	suite := seipd.Suite{Cipher: sealCipher, Mode: packet.AEADModeGCM}
 	for _, r := range recipients {
 		if !r.part.seipd2 {
-			return SEIPDv1
+			return seipd.Suite{Cipher: sealCipher}
 		}
-	}
-	return SEIPDv2
-}
-
-// aeadMode is GCM if every recipient lists it with AES-256, being the fastest,
-// or else OCB, which everybody must have (RFC 9580, Section 9.6).
-func aeadMode(recipients []sealer) packet.AEADMode {
-	for _, r := range recipients {
 		if !r.part.gcm {
-			return packet.AEADModeOCB
+			suite.Mode = packet.AEADModeOCB
 		}
 	}
-	return packet.AEADModeGCM
+	return suite
 }
 
 // wrap encrypts a session key to k, and writes the packet of version 3 or 6.

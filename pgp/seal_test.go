@@ -289,7 +289,6 @@ func TestNewErrors(t *testing.T) {
 		"waiver by hand":      {Own: own, Peer: peer, Waive: []envelope.Waiver{{}}},
 		"waiver of others":    {Own: own, Peer: peer, Waive: []envelope.Waiver{envelope.NewWaiver("jwe.InsecureRSA1_5", reason)}},
 		"waiver twice":        {Own: own, Peer: peer, Waive: []envelope.Waiver{pgp.InsecureUnsigned(reason), pgp.InsecureUnsigned(reason)}},
-		"EFAIL":               {Own: own, Peer: peer, Waive: []envelope.Waiver{pgp.InsecureUnsigned(reason), pgp.InsecureUnprotected(reason)}},
 		"unsigned and bound":  {Own: own, Peer: peer, Waive: []envelope.Waiver{pgp.InsecureUnsigned(reason)}, RequireBound: true},
 		"unsigned in context": {Own: own, Peer: peer, Waive: []envelope.Waiver{pgp.InsecureUnsigned(reason)}, OpenContext: "order"},
 		"unsigned of an age":  {Own: own, Peer: peer, Waive: []envelope.Waiver{pgp.InsecureUnsigned(reason)}, MaxAge: time.Hour},

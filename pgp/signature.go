@@ -1,10 +1,7 @@
 package pgp
 
 import (
-	"bytes"
 	"context"
-	"crypto"
-	"errors"
 	"fmt"
 	"hash"
 	"time"
@@ -12,6 +9,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -40,13 +38,13 @@ func (k *component) beginSignature(at time.Time, recipients []*packet.Recipient,
 func (k *component) endSignature(ctx context.Context, sig *packet.Signature, h hash.Hash, id keyset.ID) (digest [32]byte, err error) {
 	// Signing writes to h; the digest, and the check of what a service returns,
 	// are made with copies.
-	forDigest, err := clone(h)
+	forDigest, err := openpgp.CopyHash(sig.Hash, h)
 	if err != nil {
 		return digest, err
 	}
 	var forCheck hash.Hash
 	if k.remote != nil {
-		if forCheck, err = clone(h); err != nil {
+		if forCheck, err = openpgp.CopyHash(sig.Hash, h); err != nil {
 			return digest, err
 		}
 	}
@@ -62,14 +60,6 @@ func (k *component) endSignature(ctx context.Context, sig *packet.Signature, h h
 	return signatureDigest(id, sig, forDigest), nil
 }
 
-func clone(h hash.Hash) (hash.Hash, error) {
-	c, ok := h.(hash.Cloner)
-	if !ok {
-		return nil, errors.New("a hash that cannot be copied")
-	}
-	return c.Clone()
-}
-
 // signatureDigest is [envelope.KeyUse].Digest: over the hash that the signature
 // is made of, which covers the salt, the document, and the hashed subpackets. It
 // writes to h.
@@ -78,78 +68,48 @@ func signatureDigest(id keyset.ID, sig *packet.Signature, h hash.Hash) [32]byte 
 	return exchange.Digest(id, h.Sum(nil))
 }
 
-// verify checks a signature over d, and nothing but its cryptography.
-func (k *component) verify(sig *packet.Signature, d document) error {
+// verify checks a signature over a payload, and nothing but its cryptography.
+func (k *component) verify(sig *packet.Signature, payload *openpgp.Hashes) error {
 	if sig.Version != k.pub.Version {
 		return fmt.Errorf("signature of version %d by a key of version %d", sig.Version, k.pub.Version)
 	}
-	return guard(func() error {
-		h, err := d.hash(sig)
-		if err != nil {
-			return err
-		}
-		return k.pub.VerifySignature(h, sig)
-	})
-}
-
-// A document is what signatures are over: a payload in memory, or one that has
-// been read.
-type document interface {
-	// hash returns the hash of the document for sig, which begins with the
-	// salt of sig if it has one. The caller may write to it.
-	hash(sig *packet.Signature) (hash.Hash, error)
-
-	// lineEnds reports whether there is a CR or LF in the document.
-	lineEnds() bool
-}
-
-// A hashKind is a hash and the salt that it begins with.
-type hashKind struct {
-	hash crypto.Hash
-	salt string
-}
-
-func hashKindOf(sig *packet.Signature) hashKind { return hashKind{sig.Hash, string(sig.Salt())} }
-
-// begin returns the hash before the document. It must be available.
-func (k hashKind) begin() hash.Hash {
-	h := k.hash.New()
-	h.Write([]byte(k.salt))
-	return h
-}
-
-// memory is a payload in memory. It is hashed once for each kind of hash, however
-// many signatures there are (T19).
-type memory struct {
-	payload []byte
-	hashes  map[hashKind]hash.Hash
-}
-
-func inMemory(payload []byte) *memory {
-	return &memory{payload: payload, hashes: map[hashKind]hash.Hash{}}
-}
-
-func (m *memory) hash(sig *packet.Signature) (hash.Hash, error) {
-	kind := hashKindOf(sig)
-	if _, ok := m.hashes[kind]; !ok {
-		h, err := sig.PrepareVerify()
-		if err != nil {
-			return nil, err
-		}
-		h.Write(m.payload)
-		m.hashes[kind] = h
+	h, err := payload.Get(kindOf(sig))
+	if err != nil {
+		return &hashError{err}
 	}
-	return clone(m.hashes[kind])
+	return k.verifyHash(sig, h)
 }
 
-// add computes a hash that signatures are going to ask for.
-func (m *memory) add(kind hashKind) {
-	if _, ok := m.hashes[kind]; ok {
-		return
+func (k *component) verifyHash(sig *packet.Signature, h hash.Hash) error {
+	return guard(func() error { return k.pub.VerifySignature(h, sig) })
+}
+
+// A hashError says that a hash is not there: our fault, and never that of a
+// signature.
+type hashError struct{ err error }
+
+func (e *hashError) Error() string { return "hashing: " + e.err.Error() }
+
+func (e *hashError) Unwrap() error { return e.err }
+
+// kindOf returns the hash that a signature is made of.
+func kindOf(sig *packet.Signature) openpgp.HashKind {
+	return openpgp.HashKind{Hash: sig.Hash, Salt: string(sig.Salt())}
+}
+
+// hashKindOf returns the hash that a signature needs that is announced by a
+// packet, if the hash may count.
+func hashKindOf(p openpgp.Packet) (openpgp.HashKind, bool) {
+	parsed, err := parse(p)
+	if err != nil {
+		return openpgp.HashKind{}, false
 	}
-	h := kind.begin()
-	h.Write(m.payload)
-	m.hashes[kind] = h
+	var kind openpgp.HashKind
+	switch s := parsed.(type) {
+	case *packet.OnePassSignature:
+		kind = openpgp.HashKind{Hash: s.Hash, Salt: string(s.Salt)}
+	case *packet.Signature:
+		kind = kindOf(s)
+	}
+	return kind, strongHash(kind.Hash) && kind.Hash.Available()
 }
-
-func (m *memory) lineEnds() bool { return bytes.ContainsAny(m.payload, "\r\n") }

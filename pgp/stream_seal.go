@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 )
 
 // SealTo implements [envelope.Streamer]. It makes the same messages as Seal, in
@@ -47,7 +48,7 @@ func (e *Envelope) sealTo(c *exchange.Call, dst io.Writer, payload io.Reader) er
 	if err != nil {
 		return err
 	}
-	plain, err := e.encryptTo(text, recipients, e.dataVersion(recipients))
+	plain, err := e.encryptTo(text, recipients, suiteFor(recipients))
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (e Encoding) writer(dst io.Writer) (io.WriteCloser, error) {
 	case Binary:
 		return nopCloser{dst}, nil
 	case Armor:
-		w, err := armor.EncodeWithChecksumOption(dst, armorMessage, nil, true)
+		w, err := armor.EncodeWithChecksumOption(dst, openpgp.ArmorMessage, nil, true)
 		return &lineCloser{w, dst}, err
 	}
 	return base64.NewEncoder(base64.RawURLEncoding, dst), nil
@@ -91,16 +92,16 @@ func (l *lineCloser) Close() error {
 }
 
 // encryptTo writes the session keys and returns a writer of the encrypted data.
-func (e *Envelope) encryptTo(dst io.Writer, recipients []sealer, version DataVersion) (io.WriteCloser, error) {
+func (e *Envelope) encryptTo(dst io.Writer, recipients []sealer, suite seipd.Suite) (io.WriteCloser, error) {
 	sk := newSessionKey()
-	if err := writeSessionKeys(dst, recipients, sk, version); err != nil {
+	if err := writeSessionKeys(dst, recipients, sk, suite); err != nil {
 		return nil, err
 	}
 	parts, err := newPartialWriter(dst, openpgp.TagSEIPD)
 	if err != nil {
 		return nil, err
 	}
-	body, err := e.newBody(parts, sk, version, aeadMode(recipients), 1<<62)
+	body, err := suite.NewWriter(&e.scratch, parts, sk.key, 1<<62)
 	return &closers{body, parts}, err
 }
 
@@ -141,8 +142,7 @@ func (e *Envelope) signTo(c *exchange.Call, dst io.WriteCloser, signers, recipie
 	if _, err := io.WriteString(literal, literalHead); err != nil {
 		return err
 	}
-	in := &source{ctx: c.Context(), r: payload, max: 1<<63 - 1}
-	if _, err := io.CopyBuffer(io.MultiWriter(append(sinks, literal)...), onlyReader{in}, make([]byte, streamBlock)); err != nil {
+	if _, err := io.CopyBuffer(io.MultiWriter(append(sinks, literal)...), &cancelled{c.Context(), payload}, make([]byte, streamBlock)); err != nil {
 		return err
 	}
 	if err := literal.Close(); err != nil {
@@ -157,5 +157,18 @@ func (e *Envelope) signTo(c *exchange.Call, dst io.WriteCloser, signers, recipie
 	return nil
 }
 
-// onlyReader hides other methods, so that ctx is asked for every block.
+// onlyReader hides other methods.
 type onlyReader struct{ io.Reader }
+
+// cancelled asks ctx before every block.
+type cancelled struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *cancelled) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.r.Read(p)
+}

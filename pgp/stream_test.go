@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -26,12 +27,17 @@ func sealTo(t testing.TB, e *pgp.Envelope, payload []byte) []byte {
 	return b.Bytes()
 }
 
+// recipients is one who is sent version 1 of the data, and one who is sent version 2.
+func recipients(t testing.TB, plain *pgp.Key) map[string]*pgp.Key {
+	return map[string]*pgp.Key{"version 1": plain, "version 2": readsAEAD(t, "aead", packet.AEADModeOCB)}
+}
+
 func TestSealTo(t *testing.T) {
-	for _, data := range []pgp.DataVersion{pgp.SEIPDv1, pgp.SEIPDv2} {
+	for data, to := range recipients(t, partner()) {
 		for _, enc := range []pgp.Encoding{pgp.Binary, pgp.Base64URL, pgp.Armor} {
-			ours := newEnvelope(t, pgp.Config{Own: active(t, bank(), bankRSA(), v6Own(t)), Peer: active(t, public(partner())),
-				Encoding: enc, Data: data, SealContext: "batch"})
-			theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(bank()), public(bankRSA()), public(v6Own(t))), OpenContext: "batch"})
+			ours := newEnvelope(t, pgp.Config{Own: active(t, bank(), bankRSA(), v6Own(t)), Peer: active(t, public(to)),
+				Encoding: enc, SealContext: "batch"})
+			theirs := newEnvelope(t, pgp.Config{Own: active(t, to), Peer: active(t, public(bank()), public(bankRSA()), public(v6Own(t))), OpenContext: "batch"})
 			for _, n := range []int{0, 1, 511, 512, 1<<16 - 1, 1 << 16, 1<<16 + 1, 300_000} {
 				t.Run(fmt.Sprint(data, " ", enc, " ", n), func(t *testing.T) {
 					payload := bytes.Repeat([]byte("0123456789\n"), n/11+1)[:n]
@@ -107,9 +113,9 @@ func (r *pattern) Read(p []byte) (int, error) {
 }
 
 func TestOpenToOfAFile(t *testing.T) {
-	for _, data := range []pgp.DataVersion{pgp.SEIPDv1, pgp.SEIPDv2} {
-		theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(bank())), Encoding: pgp.Binary, Data: data})
-		ours := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, public(partner()))})
+	for _, to := range recipients(t, bank()) {
+		theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(to)), Encoding: pgp.Binary})
+		ours := newEnvelope(t, pgp.Config{Own: active(t, to), Peer: active(t, public(partner()))})
 		const size = 3 << 20
 		f := batch(t, theirs, size)
 		h := sha256.New()
@@ -128,9 +134,9 @@ func TestOpenToOfAFile(t *testing.T) {
 // A file that changes between the passes: what changed never reaches dst.
 func TestOpenToChangedBetweenPasses(t *testing.T) {
 	const size = 4 << 20
-	for _, data := range []pgp.DataVersion{pgp.SEIPDv1, pgp.SEIPDv2} {
-		theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(bank())), Encoding: pgp.Binary, Data: data})
-		ours := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, public(partner()))})
+	for data, to := range recipients(t, bank()) {
+		theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(to)), Encoding: pgp.Binary})
+		ours := newEnvelope(t, pgp.Config{Own: active(t, to), Peer: active(t, public(partner()))})
 		var whole bytes.Buffer
 		_, err := ours.OpenTo(t.Context(), &whole, batch(t, theirs, size))
 		require.NoError(t, err)

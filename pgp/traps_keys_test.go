@@ -49,9 +49,37 @@ func TestT17ShortRSAUnderAnyNumber(t *testing.T) {
 func TestT26TextAndMetadata(t *testing.T) {
 	e, f, lit, sig := fixture(t)
 	text := func(s *packet.Signature) { s.SigType = packet.SigTypeText }
-	lines := []byte("pay 1\r\nto A")
-	rejected(t, e, f.message(literalPacket(lines), signaturePacket(t, partner(), lines, text)), envelope.Forbidden)
-	open(t, e, f.message(lit, signaturePacket(t, partner(), body, text))) // no line ends: one form only
+	assert.False(t, open(t, e, f.message(lit, sig)).Text)
+	assert.True(t, open(t, e, f.message(lit, signaturePacket(t, partner(), body, text))).Text) // no line ends
+	long := strings.Repeat("0123456789abcdef", 1<<12-1) + "0123456789abcde"                    // up to the last octet of a block
+	for lines, want := range map[string]envelope.Reason{
+		"pay 1\r\nto A":       "",
+		"pay 1\r\n":           "",
+		"\r\n\r\n":            "",
+		long + "\r\nend":      "", // CR and LF in two blocks
+		"pay 1\nto A":         envelope.Forbidden,
+		"pay 1\rto A":         envelope.Forbidden,
+		"pay 1\r\nto A\nB":    envelope.Forbidden,
+		"pay 1\r\nto A\r":     envelope.Forbidden,
+		"pay 1\n\rto A":       envelope.Forbidden,
+		"\npay 1\r\n":         envelope.Forbidden,
+		long + "\rend\r\n":    envelope.Forbidden,
+		long + "a\nend\r\n":   envelope.Forbidden,
+		long + "\r\r\n":       envelope.Forbidden,
+		"pay 1\r\r\nto A\r\n": envelope.Forbidden,
+	} {
+		sealed := f.message(literalPacket([]byte(lines)), signaturePacket(t, partner(), []byte(lines), text))
+		if want != "" {
+			rejected(t, e, sealed, want)
+			continue
+		}
+		m := open(t, e, sealed)
+		assert.Equal(t, lines, string(m.Payload), "what was signed is handed out")
+		assert.True(t, m.Text)
+		// Beside a signature over the octets, the text is no more than that.
+		both := f.message(literalPacket([]byte(lines)), signaturePacket(t, partner(), []byte(lines), text), signaturePacket(t, partner(), []byte(lines), nil))
+		assert.False(t, open(t, e, both).Text)
+	}
 	// The name, the date, and the format of a literal are not signed.
 	named := append([]byte{'u', 3, 'p', 'a', 'y', 1, 2, 3, 4}, body...)
 	m, plain := open(t, e, f.message(rawPacket(11, named), sig)), open(t, e, f.message(lit, sig))

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
-	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -152,14 +151,10 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 			}
 		}
 	}
-	version := 3
-	if o.data.Tag == openpgp.TagSEIPD && o.data.Body[0] == 2 {
-		version = 6 // RFC 9580, Section 10.3.2.1: the two do not mix
-	}
 	var all []trial
 	var refused error
 	for _, s := range o.sessions {
-		if s.version != version {
+		if s.version != o.sessionVersion() {
 			continue
 		}
 		if s.hidden() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -20,6 +21,7 @@ import (
 // that is hidden instead, or a reserved bit, changes no more than that.
 func TestT20EveryOctetChanged(t *testing.T) {
 	v6 := v6Own(t)
+	rsaAEAD := libraryKey(t, "rsa", &packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048, DefaultCipher: packet.CipherAES256, AEADConfig: &packet.AEADConfig{}})
 	to := func(k *pgp.Key) *forger { return newForger(t, k) }
 	lit, sig := literalPacket(body), signaturePacket(t, partner(), body, nil)
 	for name, tt := range map[string]struct {
@@ -29,7 +31,7 @@ func TestT20EveryOctetChanged(t *testing.T) {
 		"Curve25519, version 1":             {bank(), to(bank()).message(onePassPacket(0), lit, sig)},
 		"Curve25519, version 1, compressed": {bank(), to(bank()).message(compressed(2, bytes.Join([][]byte{onePassPacket(0), lit, sig}, nil)))},
 		"RSA, version 1":                    {bankRSA(), to(bankRSA()).message(onePassPacket(0), lit, sig)},
-		"RSA, version 2":                    {bankRSA(), seal(t, newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(bankRSA())), Data: pgp.SEIPDv2, Encoding: pgp.Binary}), body)},
+		"RSA, version 2":                    {rsaAEAD, seal(t, newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(rsaAEAD)), Encoding: pgp.Binary}), body)},
 		"X25519 of version 6, version 2":    {v6, seal(t, newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(v6)), Encoding: pgp.Binary}), body)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -198,7 +198,7 @@ func (v *manifest) envelope(t *testing.T, s vectorSetup) *pgp.Envelope {
 	if s.now.IsZero() {
 		s.now = vectorDay
 	}
-	return newEnvelope(t, pgp.Config{Own: active(t, own...), Peer: active(t, peer...), Waive: s.waive, Now: func() time.Time { return s.now }})
+	return newEnvelope(t, pgp.Config{Own: active(t, own...), Peer: active(t, peer...), Waive: s.waive, MaxSize: 32 << 20, Now: func() time.Time { return s.now }})
 }
 
 // open says what Open and OpenTo make of a message: both the same.
@@ -218,9 +218,10 @@ func (v *manifest) open(t *testing.T, e *pgp.Envelope, sealed []byte, name strin
 		if oe.Reason != streamed.Reason {
 			return string(oe.Reason + " / " + streamed.Reason)
 		}
+		assert.Equal(t, fmt.Sprint(oe.Cause()), fmt.Sprint(streamed.Cause()), "Open and OpenTo say different things")
 		return string(oe.Reason)
 	}
-	if assert.NoError(t, streamErr) {
+	if assert.NoError(t, streamErr, "OpenTo refuses what Open opens") {
 		assert.True(t, bytes.Equal(m.Payload, dst.Bytes()))
 	}
 	return fmt.Sprintf("opens %d, %s", len(m.Signers), v.payload(name, m.Payload))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -114,7 +115,8 @@ func outcome(t testing.TB, signers, recipients string, sealed []byte) (string, *
 		}
 		partners = append(partners, k)
 	}
-	e := newEnvelope(t, pgp.Config{Own: active(t, own...), Peer: active(t, partners...)})
+	made := day("2026-11-22") // the day after; one signature is for a day
+	e := newEnvelope(t, pgp.Config{Own: active(t, own...), Peer: active(t, partners...), Now: func() time.Time { return made }})
 	m, err := e.Open(t.Context(), sealed)
 	if err != nil {
 		oe, ok := errors.AsType[*envelope.OpenError](err)

@@ -127,9 +127,7 @@ func (s *settings) pgp(own, peer keyset.Source) (envelope.Envelope, error) {
 	}
 	waivers, err := s.waivers(map[string]func(string) envelope.Waiver{
 		"pgp.InsecureSHA1Certificates": pgp.InsecureSHA1Certificates,
-		"pgp.InsecureSHA1Signatures":   pgp.InsecureSHA1Signatures,
 		"pgp.InsecureShortRSA":         pgp.InsecureShortRSA,
-		"pgp.InsecureUnprotected":      pgp.InsecureUnprotected,
 		"pgp.InsecureUnsigned":         pgp.InsecureUnsigned,
 	})
 	if err != nil {

@@ -39,7 +39,9 @@ const bad = 1 << 31
 
 // values holds, for each place in a group of four letters, the bits that a letter
 // stands for.
-var values = func() *[4][256]uint32 {
+var values, standard = valuesOf(alphabet), valuesOf(alphabet[:62] + "+/")
+
+func valuesOf(alphabet string) *[4][256]uint32 {
 	var t [4][256]uint32
 	for place := range t {
 		for i := range t[place] {
@@ -50,7 +52,7 @@ var values = func() *[4][256]uint32 {
 		}
 	}
 	return &t
-}()
+}
 
 // EncodedLen returns the number of letters for n octets.
 func EncodedLen(n int) int { return base64.RawURLEncoding.EncodedLen(n) }
@@ -156,4 +158,52 @@ func last(dst, src []byte) error {
 		dst[0], dst[1] = byte(a>>16), byte(a>>8)
 	}
 	return nil
+}
+
+// DecodeGroups decodes the groups of four letters at the beginning of src, up to
+// one that is not whole or holds something else, and returns how much of src it
+// took. std says that the letters are those of standard base64 (RFC 4648,
+// Section 4). dst has room for three quarters of src, and does not overlap it.
+func DecodeGroups(dst, src []byte, std bool) int {
+	t := values
+	if std {
+		t = standard
+	}
+	src = src[:len(src)/4*4]
+	if len(src) < Halves {
+		return groups(t, dst, src)
+	}
+	half := len(src) / 8 * 4
+	var second int
+	var wg sync.WaitGroup
+	wg.Go(func() { second = groups(t, dst[half/4*3:], src[half:]) })
+	first := groups(t, dst[:half/4*3], src[:half])
+	wg.Wait()
+	if first < half {
+		return first
+	}
+	return half + second
+}
+
+func groups(t *[4][256]uint32, dst, src []byte) (n int) {
+	for len(src)-n >= 8 && len(dst) >= 8 {
+		s := src[n : n+8 : n+8]
+		a := t[0][s[0]] | t[1][s[1]] | t[2][s[2]] | t[3][s[3]]
+		b := t[0][s[4]] | t[1][s[5]] | t[2][s[6]] | t[3][s[7]]
+		if (a|b)&bad != 0 {
+			break
+		}
+		binary.BigEndian.PutUint64(dst, uint64(a)<<40|uint64(b)<<16) // the last two octets are written anew
+		n, dst = n+8, dst[6:]
+	}
+	for len(src)-n >= 4 {
+		s := src[n : n+4 : n+4]
+		a := t[0][s[0]] | t[1][s[1]] | t[2][s[2]] | t[3][s[3]]
+		if a&bad != 0 {
+			break
+		}
+		dst[0], dst[1], dst[2] = byte(a>>16), byte(a>>8), byte(a)
+		n, dst = n+4, dst[3:]
+	}
+	return n
 }

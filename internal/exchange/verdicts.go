@@ -80,6 +80,8 @@ type Verdicts struct {
 // rejected for the one that came closest to being accepted.
 func severity(r envelope.Reason) int {
 	switch r {
+	case envelope.TooLarge: // was not looked at, for it asks for too much work
+		return 7
 	case envelope.OutOfTime:
 		return 6
 	case envelope.Misdirected:

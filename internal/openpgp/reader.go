@@ -223,3 +223,19 @@ func (b *Body) Whole(max int64) ([]byte, error) {
 
 // Rest returns what has not been read of octets in memory.
 func (r *Reader) Rest() []byte { return r.run }
+
+// Drain reads what is left of the input, and returns its error.
+func (r *Reader) Drain() error {
+	for {
+		r.run = nil
+		if err := r.fill(); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// NewStream returns a Reader of a message in a stream, in whatever way it is
+// encoded. Errors of the encoding are those of [DecodeMessage].
+func NewStream(src io.Reader) *Reader { return newRunReader(decodeStream(src)) }
