@@ -45,13 +45,15 @@ type Streamer interface {
 	// has been written is not a message unless SealTo returns nil.
 	SealTo(ctx context.Context, dst io.Writer, payload io.Reader) error
 
-	// OpenTo writes the payload of sealed to dst. It reads sealed twice from
-	// its current offset, first to authenticate all of it, then to write it:
-	// nothing reaches dst that was not decrypted, intact, and signed. If
-	// sealed changes in between, OpenTo stops before the change reaches dst
-	// and returns an error; dst then holds the authentic beginning of a
-	// payload, to be discarded. The Message has no Payload. ctx is checked
-	// while reading, and the keys once more between the two passes.
+	// OpenTo writes the payload of sealed to dst. It reads sealed several times
+	// from its current offset to its end: to check that all of it is intact, to
+	// verify the signatures, and at last to write the payload. Nothing reaches
+	// dst that was not decrypted, intact, and signed. If sealed changes in
+	// between, OpenTo stops before the change reaches dst and returns an error;
+	// dst then holds the authentic beginning of a payload, to be discarded. An
+	// error of sealed is no rejection. The Message has no Payload. ctx is
+	// checked while reading, and the keys once more before the payload is
+	// written.
 	OpenTo(ctx context.Context, dst io.Writer, sealed io.ReadSeeker) (*Message, error)
 }
 

@@ -36,9 +36,8 @@ type Message struct {
 	// Decrypter is the key of ours that decrypted the message.
 	Decrypter KeyUse
 
-	// Bound reports whether the signers meant the message for us, and not
-	// merely for somebody: an OpenPGP Intended Recipient Fingerprint, or the
-	// names of both parties in JOSE.
+	// Bound reports whether every signer in Signers meant the message for us,
+	// and not merely for somebody; KeyUse.Bound says it of each.
 	Bound bool
 
 	// Text reports whether every signature that counts is one over text (RFC
@@ -86,6 +85,7 @@ func (m Message) LogValue() slog.Value {
 		group("signers", m.Signers),
 		group("ignored", m.Ignored),
 		slog.Bool("bound", m.Bound),
+		slog.Bool("text", m.Text),
 		slog.String("content", m.Content),
 		slog.Time("opened", m.Opened),
 	}
@@ -135,6 +135,10 @@ type KeyUse struct {
 	Algorithm string    // as the format names it: "RSA-OAEP-256", "Ed25519/SHA-512"
 	Time      time.Time // of a signature, as claimed by the signer; otherwise zero
 
+	// Bound reports whether the signer meant the message for us: by an OpenPGP
+	// Intended Recipient Fingerprint, or by the names of both parties in JOSE.
+	Bound bool
+
 	// Digest of a signature is the SHA-256 of the key's ID and the exact
 	// octets signed, or of their hash where the signature is made of one: the
 	// same however the message is spelled or encrypted anew. Two messages with
@@ -169,6 +173,9 @@ func (u KeyUse) LogValue() slog.Value {
 		slog.String("algorithm", u.Algorithm))
 	if !u.Time.IsZero() {
 		attrs = append(attrs, slog.Time("time", u.Time))
+	}
+	if u.Bound {
+		attrs = append(attrs, slog.Bool("bound", true))
 	}
 	if u.Digest != [32]byte{} {
 		attrs = append(attrs, slog.String("digest", fmt.Sprintf("%x", u.Digest)))

@@ -107,7 +107,7 @@ type Envelope struct {
 	inflated     scratch.Pool
 	deflated     scratch.Pool
 	deflaters    sync.Pool   // of *flate.Writer
-	inflaters    sync.Pool   // of io.ReadCloser that are flate.Resetter
+	inflaters    sync.Pool   // of *inflate.Reader
 	header       []parameter // of the JWE, by name
 	signedHeader []parameter // of the JWS, by name
 }

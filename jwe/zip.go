@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/inflate"
 )
 
 // maxRatio is how many times larger than itself a compressed content may become.
@@ -15,8 +16,8 @@ import (
 const maxRatio = 1000
 
 // inflate returns what content, in DEFLATE (RFC 1951), becomes, in a space that is
-// to be given back, whatever the error. It reads in pieces, so that a bomb costs no more than what is
-// allowed.
+// to be given back, whatever the error. It reads in pieces, so that a bomb costs no
+// more than what is allowed.
 func (e *Envelope) inflate(content []byte) (space *[]byte, out []byte, err error) {
 	limit := maxJWS(e.c.MaxSize)
 	if e.waived.encryptOnly {
@@ -25,36 +26,37 @@ func (e *Envelope) inflate(content []byte) (space *[]byte, out []byte, err error
 	if most := maxRatio * int64(len(content)); most < limit {
 		limit = most
 	}
-	space = e.inflated.Take(int(min(limit, 5*int64(len(content)))) + 1) // one more to see the end, or too much
-	in := bytes.NewReader(content)
-	r, ok := e.inflaters.Get().(io.ReadCloser)
+	space = e.inflated.Take(int(min(limit, 5*int64(len(content)))))
+	r, ok := e.inflaters.Get().(*inflate.Reader)
 	if !ok {
-		r = flate.NewReader(in)
-	} else if err := r.(flate.Resetter).Reset(in, nil); err != nil {
-		return space, nil, err
+		r = inflate.NewReader(nil)
 	}
+	r.Reset(bytes.NewReader(content))
 	defer func() {
-		in.Reset(nil) // the content is not ours to keep
+		r.Reset(nil) // the content is not ours to keep
 		e.inflaters.Put(r)
 	}()
 	for n := 0; ; {
-		m, err := r.Read((*space)[n:])
-		n += m
-		switch {
-		case int64(n) > limit:
+		run, err := r.Next()
+		if int64(n+len(run)) > limit {
 			return space, nil, envelope.Reject(envelope.TooLarge, fmt.Errorf("decompressed: %w of %d bytes", errTooLarge, limit))
-		case err == io.EOF && in.Len() > 0:
-			return space, nil, envelope.Reject(envelope.Malformed, errors.New("octets after the end of what is compressed"))
-		case err == io.EOF:
-			return space, (*space)[:n], nil
-		case err != nil:
-			return space, nil, envelope.Reject(envelope.Malformed, errors.New("what is compressed does not decompress"))
 		}
-		if n == len(*space) {
-			grown := e.inflated.Take(int(min(limit+1, 2*int64(n))))
+		if n+len(run) > len(*space) {
+			grown := e.inflated.Take(int(min(limit, 2*int64(n+len(run)))))
 			copy(*grown, *space)
 			e.inflated.Give(space)
 			space = grown
+		}
+		n += copy((*space)[n:], run)
+		switch {
+		case err == io.EOF && r.Trailing():
+			return space, nil, envelope.Reject(envelope.Malformed, errors.New("octets after the end of what is compressed"))
+		case err == io.EOF:
+			return space, (*space)[:n], nil
+		case errors.Is(err, inflate.ErrTables):
+			return space, nil, envelope.Reject(envelope.TooLarge, err)
+		case err != nil:
+			return space, nil, envelope.Reject(envelope.Malformed, errors.New("what is compressed does not decompress"))
 		}
 	}
 }

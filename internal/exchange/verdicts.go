@@ -103,8 +103,9 @@ func (v *Verdicts) Count(u envelope.KeyUse, bound bool, header map[string]any) {
 	if len(v.signers) == 0 {
 		v.header = header
 	}
+	u.Bound = bound
+	v.bound = bound && (v.bound || len(v.signers) == 0)
 	v.signers = append(v.signers, u)
-	v.bound = v.bound || bound
 }
 
 // Ignore enters a signature by a key that we know that does not count.

@@ -163,12 +163,17 @@ func TestVerdictsAnyOne(t *testing.T) {
 		}
 		var m envelope.Message
 		require.NoError(t, v.Fill(&m))
-		assert.Equal(t, []envelope.KeyUse{use("GOOD")}, m.Signers)
+		assert.Equal(t, []envelope.KeyUse{bound(use("GOOD"))}, m.Signers)
 		assert.Equal(t, []envelope.KeyUse{use("OLD")}, m.Ignored)
 		assert.Equal(t, []keyset.ID{"STRANGER"}, m.Unknown)
 		assert.True(t, m.Bound)
 		assert.Equal(t, map[string]any{"iss": "bank"}, m.Header)
 	}
+}
+
+func bound(u envelope.KeyUse) envelope.KeyUse {
+	u.Bound = true
+	return u
 }
 
 func TestVerdictsHeaderIsOfTheFirstThatCounts(t *testing.T) {
@@ -177,9 +182,16 @@ func TestVerdictsHeaderIsOfTheFirstThatCounts(t *testing.T) {
 	v.Count(use("B"), true, map[string]any{"n": 2})
 	var m envelope.Message
 	require.NoError(t, v.Fill(&m))
-	assert.Equal(t, []envelope.KeyUse{use("A"), use("B")}, m.Signers)
+	assert.Equal(t, []envelope.KeyUse{use("A"), bound(use("B"))}, m.Signers)
 	assert.Equal(t, map[string]any{"n": 1}, m.Header)
-	assert.True(t, m.Bound, "one of them meant us")
+	assert.False(t, m.Bound, "what B said, A did not")
+
+	var all exchange.Verdicts
+	all.Count(use("A"), true, nil)
+	all.Count(use("B"), true, nil)
+	m = envelope.Message{}
+	require.NoError(t, all.Fill(&m))
+	assert.True(t, m.Bound)
 
 	var unbound exchange.Verdicts
 	unbound.Count(use("A"), false, nil)

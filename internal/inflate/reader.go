@@ -36,7 +36,7 @@ type Reader struct {
 	acc uint64 // bits not consumed yet, the lowest first
 	n   uint   // how many
 
-	out     [window + block]byte
+	out     *[window + block]byte
 	start   int // of what Next has not returned yet
 	end     int // of what was decompressed
 	written int64
@@ -55,7 +55,20 @@ type Reader struct {
 
 // NewReader returns a Reader of the DEFLATE stream at the beginning of src.
 func NewReader(src io.Reader) *Reader {
-	return &Reader{src: src, buf: make([]byte, 4<<10)}
+	return &Reader{src: src, buf: make([]byte, 4<<10), out: new([window + block]byte)}
+}
+
+// Reset makes r a Reader of the stream at the beginning of src, and wipes what it
+// decompressed.
+func (r *Reader) Reset(src io.Reader) {
+	clear(r.out[:r.end])
+	clear(r.buf)
+	*r = Reader{src: src, buf: r.buf, out: r.out, fixed: r.fixed}
+}
+
+// Trailing reports, after the end of the stream, whether src holds more.
+func (r *Reader) Trailing() bool {
+	return r.n >= 8 || len(r.in) > 0 || r.fill() == nil
 }
 
 // Next returns the next bytes, valid until it is called again, and io.EOF at the

@@ -1,0 +1,257 @@
+package openpgp_test
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/zlib"
+	"crypto"
+	_ "crypto/sha256"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/internal/openpgp"
+)
+
+func pkt(tag byte, body ...[]byte) []byte {
+	return openpgp.Packet{Tag: tag, Body: bytes.Join(body, nil)}.Encode()
+}
+
+func literal(payload string) []byte {
+	return pkt(openpgp.TagLiteral, []byte("b\x03abc\x00\x00\x00\x00"+payload))
+}
+
+// partial writes a packet in parts of 2^power octets.
+func partial(tag byte, power int, body []byte) []byte {
+	out := []byte{0xc0 | tag}
+	for ; len(body) > 1<<power; body = body[1<<power:] {
+		out = append(append(out, byte(224+power)), body[:1<<power]...)
+	}
+	return append(openpgp.AppendLength(out, int64(len(body))), body...)
+}
+
+func zip(algorithm byte, data []byte) []byte {
+	var b bytes.Buffer
+	b.WriteByte(algorithm)
+	var w io.WriteCloser
+	switch algorithm {
+	case 0:
+		b.Write(data)
+		return pkt(openpgp.TagCompressed, b.Bytes())
+	case 1:
+		w, _ = flate.NewWriter(&b, 6)
+	default:
+		w = zlib.NewWriter(&b)
+	}
+	_, _ = w.Write(data)
+	_ = w.Close()
+	return pkt(openpgp.TagCompressed, b.Bytes())
+}
+
+const maxSize = 1 << 20
+
+var (
+	onePass   = pkt(openpgp.TagOnePass, []byte("one-pass"))
+	signature = pkt(openpgp.TagSignature, []byte("signature"))
+	padding   = pkt(openpgp.TagPadding, []byte("padding"))
+	private   = pkt(60, []byte("private"))
+)
+
+func join(p ...[]byte) []byte { return bytes.Join(p, nil) }
+
+var inner = []struct {
+	name    string
+	in      []byte
+	payload string
+	err     string // if it is no signed message
+}{
+	{"literal, signature", join(literal("x"), signature), "x", ""},
+	{"one-pass", join(onePass, literal("x"), signature), "x", ""},
+	{"signature first", join(signature, literal("x")), "x", ""},
+	{"empty literal", literal(""), "", ""},
+	{"literal alone", literal("x"), "x", ""},
+	{"more one-pass signatures than signatures", join(onePass, onePass, literal("x"), signature), "x", ""},
+	{"padding everywhere", join(padding, onePass, private, literal("x"), padding, signature, private), "x", ""},
+	{"padding of 200 KiB", join(onePass, literal("x"), signature, pkt(openpgp.TagPadding, make([]byte, 200<<10))), "x", ""},
+	{"256 packets", join(literal("x"), signature, bytes.Repeat(padding, 254)), "x", ""},
+	{"257 packets", join(literal("x"), signature, bytes.Repeat(padding, 255)), "", "more than 256 packets"},
+	{"one-pass of 200 KiB", join(pkt(openpgp.TagOnePass, make([]byte, 200<<10)), literal("x"), signature), "", "larger than any"},
+	{"compressed, all of it", zip(2, join(onePass, literal("x"), signature)), "x", ""},
+	{"raw DEFLATE", zip(1, join(onePass, literal("x"), signature)), "x", ""},
+	{"not compressed", zip(0, join(onePass, literal("x"), signature)), "x", ""},
+	{"compressed, padding after it", join(zip(2, literal("x")), padding), "x", ""},
+	{"compressed, a signature after it", join(zip(2, literal("x")), signature), "", "data after the end"},
+	{"a one-pass signature before what is compressed", join(onePass, zip(2, join(literal("x"), signature))), "", "packet of type 8"},
+	{"a signature before what is compressed", join(signature, zip(2, literal("x"))), "", "packet of type 8"},
+	{"compressed twice", zip(2, zip(2, literal("x"))), "", "more than once"},
+	{"damaged compression", pkt(openpgp.TagCompressed, []byte("\x02nonsense")), "", "damaged"},
+	{"unknown compression", pkt(openpgp.TagCompressed, []byte("\x09x")), "", "compression algorithm 9"},
+	{"two literals", join(literal("x"), literal("y")), "", "packet of type 11"},
+	{"nothing", nil, "", "not a signed literal"},
+	{"signatures alone", join(onePass, signature), "", "not a signed literal"},
+	{"encrypted once more", pkt(openpgp.TagSEIPD, []byte("x")), "", "packet of type 18"},
+	{"literal without a date", pkt(openpgp.TagLiteral, []byte("b\x00\x00")), "", "truncated"},
+	{"literal that is cut", literal("xxxx")[:12], "", "truncated"},
+	{"no packet", []byte("plain text"), "", "invalid packet header"},
+	{"in parts", join(onePass, partial(openpgp.TagLiteral, 9, []byte("b\x00\x00\x00\x00\x00"+strings.Repeat("x", 2000))), signature), strings.Repeat("x", 2000), ""},
+	{"in parts below 512", join(onePass, partial(openpgp.TagLiteral, 3, []byte("b\x00\x00\x00\x00\x00"+strings.Repeat("x", 100))), signature), strings.Repeat("x", 100), ""},
+	{"a signature in parts", join(literal("x"), partial(openpgp.TagSignature, 3, make([]byte, 20))), "", "invalid packet header"},
+	{"up to the end", append([]byte{0xaf, 'b', 0, 0, 0, 0, 0}, "xyz"...), "xyz", ""},
+	{"up to the end, compressed", append([]byte{0xa3}, zip(2, literal("x"))[2:]...), "x", ""},
+	{"too large", literal(strings.Repeat("x", maxSize+1)), "", "larger than MaxSize"},
+	{"too large, compressed", zip(2, literal(strings.Repeat("x", 2*maxSize))), "", "larger than MaxSize"},
+}
+
+// The grammar is one for octets in memory and for a stream in runs of any size.
+func TestGrammar(t *testing.T) {
+	for _, tt := range inner {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, run := range []int{0, 1, 7, 512, 64 << 10} {
+				if run == 1 && len(tt.in) > 300<<10 {
+					continue
+				}
+				m, err := openpgp.ReadInner(tt.in, maxSize, run)
+				if tt.err != "" {
+					require.ErrorContains(t, err, tt.err, "runs of %d", run)
+					assert.Nil(t, m)
+					continue
+				}
+				require.NoError(t, err, "runs of %d", run)
+				assert.Equal(t, tt.payload, string(m.Payload), "runs of %d", run)
+				assert.Equal(t, int64(len(tt.payload)), m.Size)
+			}
+		})
+	}
+}
+
+// What is compressed may grow a thousand times: blank records of fixed width
+// grow 274 times.
+func TestRatio(t *testing.T) {
+	read := func(in []byte) error {
+		_, err := openpgp.ReadInner(in, 64<<20, 0)
+		_, streamed := openpgp.ReadInner(in, 64<<20, 4096)
+		assert.Equal(t, fmt.Sprint(err), fmt.Sprint(streamed))
+		return err
+	}
+	blank := zip(2, literal(strings.Repeat(strings.Repeat(" ", 79)+"\n", 20_000)))
+	require.NoError(t, read(blank))
+	require.NoError(t, read(zip(1, literal(strings.Repeat("\x00", 200<<10)))), "up to 256 KiB it does not matter")
+	err := read(zip(1, literal(strings.Repeat("\x00", 8<<20))))
+	require.ErrorIs(t, err, openpgp.ErrLimit)
+	assert.ErrorContains(t, err, "more than 1000 times")
+	assert.NotErrorIs(t, err, openpgp.ErrSize)
+}
+
+func TestEncrypted(t *testing.T) {
+	session := pkt(openpgp.TagPKESK, []byte("session"))
+	password := pkt(openpgp.TagSKESK, []byte("password"))
+	data := pkt(openpgp.TagSEIPD, []byte("\x01data"))
+	for _, tt := range []struct {
+		name     string
+		in       []byte
+		sessions int
+		err      string
+	}{
+		{"one recipient", join(session, data), 1, ""},
+		{"a password beside it", join(password, session, data), 1, ""},
+		{"passwords only", join(password, data), 0, "passwords only"},
+		{"no session key", data, 0, ""},
+		{"padding everywhere", join(padding, session, private, data, padding, private), 1, ""},
+		{"padding of 200 KiB in front", join(pkt(openpgp.TagPadding, make([]byte, 200<<10)), session, data), 1, ""},
+		{"255 session keys", join(bytes.Repeat(session, 255), data), 255, ""},
+		{"256 session keys", join(bytes.Repeat(session, 256), data), 0, "more than 256 packets"},
+		{"256 packets after the data", join(session, data, bytes.Repeat(padding, 256)), 0, "more than 256 packets"},
+		{"a session key after the data", join(data, session), 0, "data after the end"},
+		{"a new line after the data", join(session, data, []byte("\n")), 0, "data after the end"},
+		{"signed only", join(onePass, literal("x"), signature), 0, "not encrypted"},
+		{"a user ID", join(pkt(openpgp.TagUserID, []byte("x")), data), 0, "packet of type 13"},
+		{"no data", session, 0, "no encrypted data"},
+		{"data that is cut", join(session, data[:4]), 0, "truncated"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, in := range []*openpgp.Reader{openpgp.NewReader(tt.in), openpgp.NewStream(iotest.HalfReader(bytes.NewReader(tt.in)))} {
+				e, err := openpgp.ReadEncrypted(in)
+				if err == nil {
+					_, err = e.Body.Whole(1 << 20)
+				}
+				if err == nil {
+					err = e.End()
+				}
+				if tt.err != "" {
+					assert.ErrorContains(t, err, tt.err)
+					continue
+				}
+				require.NoError(t, err)
+				assert.Len(t, e.Sessions, tt.sessions)
+			}
+		})
+	}
+}
+
+func TestHashes(t *testing.T) {
+	kind := openpgp.HashKind{Hash: crypto.SHA256, Salt: "salt"}
+	want := kind.Begin()
+	want.Write([]byte("payload"))
+	m, err := openpgp.ReadInner(literal("payload"), maxSize, 0)
+	require.NoError(t, err)
+	for range 2 { // what one signature writes to it, the next one does not see
+		h, err := m.Hashes.Get(kind)
+		require.NoError(t, err)
+		assert.Equal(t, want.Sum(nil), h.Sum(nil))
+		h.Write([]byte("suffix"))
+	}
+	m, err = openpgp.ReadInner(literal("payload"), maxSize, 3)
+	require.NoError(t, err)
+	_, err = m.Hashes.Get(kind)
+	assert.ErrorIs(t, err, openpgp.ErrNotComputed)
+}
+
+func TestLengths(t *testing.T) {
+	for _, n := range []int64{0, 191, 192, 8383, 8384, 1 << 20, openpgp.MaxLength} {
+		out := openpgp.AppendLength(nil, n)
+		r := openpgp.NewReader(append([]byte{0xc0 | openpgp.TagLiteral}, out...))
+		_, body, err := r.Next()
+		require.NoError(t, err)
+		if n == 0 {
+			_, err = body.Next(1)
+			assert.Equal(t, io.EOF, err)
+			continue
+		}
+		_, err = body.Whole(n - 1)
+		assert.ErrorIs(t, err, openpgp.ErrLarge, "%d", n)
+	}
+	assert.Panics(t, func() { openpgp.AppendLength(nil, openpgp.MaxLength+1) }, "a length is never cut")
+}
+
+// The grammar alone, without any cryptography: the same in memory and streamed.
+func FuzzInner(f *testing.F) {
+	for _, tt := range inner {
+		if len(tt.in) < 4<<10 {
+			f.Add(tt.in, uint16(7))
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte, run uint16) {
+		m, err := openpgp.ReadInner(in, maxSize, 0)
+		s, streamErr := openpgp.ReadInner(in, maxSize, 1+int(run))
+		if fmt.Sprint(err) != fmt.Sprint(streamErr) {
+			t.Fatalf("in memory: %v; in runs of %d: %v", err, 1+int(run), streamErr)
+		}
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(m.Payload, s.Payload) || m.Size != s.Size || m.Before != s.Before {
+			t.Fatal("other payloads")
+		}
+		if fmt.Sprint(m.Signatures, m.OnePass) != fmt.Sprint(s.Signatures, s.OnePass) {
+			t.Fatal("other signatures")
+		}
+		if m.Hashes.Canonical() != s.Hashes.Canonical() {
+			t.Fatal("other line ends")
+		}
+	})
+}
