@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -42,10 +43,16 @@ func judged(t *testing.T, e *pgp.Envelope, in []byte) {
 	}
 	if err != nil {
 		assert.Nil(t, m)
-		_, ok := errors.AsType[*envelope.OpenError](err)
-		assert.True(t, ok, "%v", err)
+		oe, ok := errors.AsType[*envelope.OpenError](err)
+		require.True(t, ok, "%v", err)
+		streamed, ok := errors.AsType[*envelope.OpenError](streamErr)
+		require.True(t, ok, "OpenTo: %v", streamErr)
+		assert.Equal(t, oe.Reason, streamed.Reason)
+		assert.Equal(t, fmt.Sprint(oe.Cause()), fmt.Sprint(streamed.Cause()))
 		return
 	}
+	_, err = pgp.Inspect(in)
+	assert.NoError(t, err, "Open opens it")
 	assert.NotEmpty(t, m.Signers)
 	assert.Equal(t, body, m.Payload, "a forgery: nothing else was ever signed")
 }
@@ -61,8 +68,10 @@ func FuzzOpen(f *testing.F) {
 			f.Add(h.sealed)
 		}
 	}
+	nobody := newEnvelope(f, pgp.Config{Own: active(f, theirs), Peer: active(f, public(theirs)), MaxSize: 1 << 16})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		judged(t, e, in)
+		judged(t, nobody, in)
 		_, _ = pgp.Inspect(in)
 	})
 }

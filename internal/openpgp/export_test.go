@@ -39,3 +39,18 @@ func runs(in []byte, n int) func() ([]byte, error) {
 		return buf[:m], nil
 	}
 }
+
+// ReadStream returns the octets of a message in a stream.
+func ReadStream(src io.Reader) (out []byte, err error) {
+	next := decodeStream(src)
+	for {
+		run, err := next()
+		out = append(out, run...)
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
