@@ -110,15 +110,9 @@ func announcedSalts(onePass []openpgp.Packet) map[string]bool {
 	return salts
 }
 
-// missing lists the hashes that are needed and were not computed.
-func (cs *cases) missing() []openpgp.HashKind {
-	var out []openpgp.HashKind
-	for _, kind := range cs.hashed {
-		if !cs.payload.Has(kind) {
-			out = append(out, kind)
-		}
-	}
-	return out
+// missing reports whether a hash is needed that was not computed.
+func (cs *cases) missing() bool {
+	return slices.ContainsFunc(cs.hashed, func(kind openpgp.HashKind) bool { return !cs.payload.Has(kind) })
 }
 
 // judge decides what becomes of each signature, and enters it into m. The error

@@ -225,13 +225,12 @@ func (s *streamOpener) judge(o *outer, in *openpgp.Inner) (*envelope.Message, er
 			return nil, envelope.Reject(envelope.RevokedRecipient, errors.New("revoked or removed while the message was read"), s.how.use.ID)
 		}
 		cases := s.e.cases(s.c, in)
-		missing := cases.missing()
-		if len(missing) == 0 || again {
+		if again || !cases.missing() {
 			m := &envelope.Message{Decrypter: s.how.use, Content: s.how.content, Addressed: addressed(s.c, o)}
 			return m, cases.judge(m)
 		}
 		var err error
-		if in, err = s.read(missing); err != nil {
+		if in, err = s.read(cases.hashed); err != nil {
 			return nil, err
 		}
 	}

@@ -84,7 +84,9 @@ func newDecoder(many bool, types ...string) *decoder {
 // feed decodes the next run of the input.
 func (d *decoder) feed(in []byte) error {
 	for len(in) != 0 && d.err == nil {
-		in, d.err = d.state(in)
+		if in, d.err = d.state(in); d.err == nil && len(d.out) >= firstOctets {
+			d.err = d.check()
+		}
 	}
 	return d.err
 }
@@ -414,9 +416,6 @@ func decodeStream(src io.Reader) func() ([]byte, error) {
 			} else if end == nil {
 				end = err
 			}
-		}
-		if end == nil && !d.checked {
-			end = d.check()
 		}
 		if end != nil && end != io.EOF {
 			return nil, end
