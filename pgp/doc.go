@@ -5,11 +5,17 @@
 // active keys of ours and encrypted to all active keys of the partner, so that
 // during a rotation either side can be ahead of the other.
 //
-// Work is bounded: of one message at most 32 session-key packets and 32
-// signatures are looked at, at most 64 private-key operations and 64
-// verifications are done, keys named by the message first; a remote key is asked
-// when it is named, or else after all local ones, at most four times. What is
-// compressed may grow a hundredfold, or to 256 KiB, and to MaxSize.
+// Nothing of a message is parsed, decompressed, or hashed before all of its
+// encrypted data is known to be intact.
+//
+// Work is bounded. Of one message at most 256 packets are read on each level, and
+// 32 signatures. At most 64 private-key operations and 64 verifications are done,
+// for the keys that the message names first. A remote key is asked when it is
+// named, or else after all local ones, at most four times. At most four candidates
+// for the session key reach the body, or of a small body as many as make 1 MiB.
+// What is compressed may grow a thousandfold, or to 256 KiB, and to MaxSize, and
+// brings at most 64 tables and one more for each KiB. The payload is hashed at most
+// four times, or up to 4 MiB in all; signatures that would need more do not count.
 //
 // By default a message must be signed, must be integrity protected (SEIPDv1 or
 // SEIPDv2, RFC 9580, Section 5.13, or the AEAD packet of LibrePGP, which GnuPG

@@ -353,3 +353,25 @@ func TestSealAbove4GiB(t *testing.T) {
 	_, err = ours.Seal(t.Context(), payload[:size-8])
 	assert.ErrorContains(t, err, "4 GiB", "the data around it is larger")
 }
+
+// Session keys of version 3 go with version 1 of the data, and of version 6 with
+// version 2.
+func TestDataAndSessionKeysOfOneVersion(t *testing.T) {
+	k := readsAEAD(t, "aead", packet.AEADModeOCB)
+	ours := newEnvelope(t, pgp.Config{Own: active(t, k), Peer: active(t, public(partner()))})
+	theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(k)), Encoding: pgp.Binary})
+	sealed := seal(t, theirs, body)
+	f := newForger(t, k)
+	second := bytes.LastIndex(sealed, []byte{2, 9, 2}) // the data, behind its header
+	head := sealed[second-2 : second]                  // 0xd2, and a length of one byte or the second of two
+	require.Contains(t, []byte{head[0], sealed[second-3]}, byte(0xd2))
+	at := bytes.LastIndexByte(sealed[:second], 0xd2)
+	for _, m := range [][]byte{
+		append(f.pkesk(), sealed[at:]...),
+		append(bytes.Clone(sealed[:at]), f.seipd(literalPacket(body))...),
+	} {
+		oe := rejected(t, ours, m, envelope.NotForUs)
+		assert.ErrorContains(t, oe.Cause(), "does not go with its encrypted data")
+	}
+	open(t, ours, sealed)
+}
