@@ -26,6 +26,7 @@ type certificate struct {
 // A part is the primary key or a subkey with the signatures on it.
 type part struct {
 	raw    openpgp.Packet // the public key packet
+	stub   openpgp.Packet // the secret key packet of GnuPG that says that the private half is elsewhere, if it is
 	pub    *packet.PublicKey
 	priv   *packet.PrivateKey // nil without a private half in this process
 	remote *remoteKey         // nil without a private half elsewhere
@@ -36,13 +37,6 @@ type part struct {
 type user struct {
 	raw  openpgp.Packet
 	sigs []selfSig
-}
-
-// A selfSig is a signature inside a certificate. The library's view of it is
-// nil if the library cannot read it.
-type selfSig struct {
-	raw openpgp.Packet
-	sig *packet.Signature
 }
 
 var (
@@ -83,8 +77,9 @@ func readCertificates(in []byte, passphrase []byte) ([]*certificate, error) {
 type certReader struct {
 	passphrase []byte
 	cert       *certificate
-	on         *[]selfSig // where the next signature goes; nil drops it
-	sigs       int
+	on         *[]selfSig // where the next certification or binding goes; nil drops it
+	user       bool       // on is that of a User ID
+	loose      []selfSig  // bindings and revocations of subkeys that stand elsewhere
 }
 
 // fail names the certificate that could not be read, by its place and, if its
@@ -103,6 +98,9 @@ func (r *certReader) finish(all *[]*certificate) error {
 	if len(*all) == maxKeys {
 		return fmt.Errorf("more than %d certificates", maxKeys)
 	}
+	if err := r.cert.verify(r.loose); err != nil {
+		return r.fail(len(*all), err)
+	}
 	*all = append(*all, r.cert)
 	*r = certReader{passphrase: r.passphrase}
 	return nil
@@ -114,7 +112,7 @@ func (r *certReader) add(p openpgp.Packet) error {
 		return r.key(p)
 	}
 	if r.cert == nil {
-		if p.Tag == openpgp.TagMarker || p.Tag == openpgp.TagPadding || openpgp.Void(p.Tag) {
+		if openpgp.Void(p.Tag) {
 			return nil
 		}
 		return errNoCertificate
@@ -123,28 +121,34 @@ func (r *certReader) add(p openpgp.Packet) error {
 	case p.Tag == openpgp.TagUserID || p.Tag == openpgp.TagUserAttribute:
 		// A pointer into a slice that grows: on is set again with each user.
 		r.cert.users = append(r.cert.users, user{raw: p})
-		r.on = &r.cert.users[len(r.cert.users)-1].sigs
+		r.on, r.user = &r.cert.users[len(r.cert.users)-1].sigs, true
 	case p.Tag == openpgp.TagSignature:
-		if r.sigs++; r.sigs > maxSelfSigs {
-			return fmt.Errorf("more than %d signatures", maxSelfSigs)
-		}
-		if r.on != nil {
-			*r.on = append(*r.on, newSelfSig(p))
-		}
-	case p.Tag == openpgp.TagTrust, p.Tag == openpgp.TagMarker, p.Tag == openpgp.TagPadding, openpgp.Void(p.Tag):
-		// 12 is a Trust packet, which programs keep for themselves.
+		r.file(newSelfSig(p, r.cert.primary.pub))
+	case p.Tag == openpgp.TagTrust, openpgp.Void(p.Tag):
+		// Trust packets are what programs keep for themselves.
 	default:
 		return fmt.Errorf("packet of type %d inside a certificate", p.Tag)
 	}
 	return nil
 }
 
-func newSelfSig(p openpgp.Packet) selfSig {
-	s := selfSig{raw: p}
-	if parsed, err := parse(p); err == nil {
-		s.sig, _ = parsed.(*packet.Signature)
+// file puts a signature where its type belongs, wherever it stands: "cat
+// certificate.asc revocation.asc" is a certificate too.
+func (r *certReader) file(s selfSig) {
+	switch s.info.kind {
+	case sigDirectKey, sigKeyRevocation:
+		r.cert.primary.sigs = append(r.cert.primary.sigs, s)
+	case sigSubkeyBinding, sigSubkeyRevocation:
+		if r.on != nil && (r.user || r.on == &r.cert.primary.sigs) {
+			r.loose = append(r.loose, s)
+			return
+		}
+		fallthrough
+	default:
+		if r.on != nil {
+			*r.on = append(*r.on, s)
+		}
 	}
-	return s
 }
 
 func (r *certReader) key(p openpgp.Packet) error {
@@ -162,14 +166,14 @@ func (r *certReader) key(p openpgp.Packet) error {
 	}
 	if !subkey {
 		r.cert = &certificate{primary: k}
-		r.on = &r.cert.primary.sigs
+		r.on, r.user = &r.cert.primary.sigs, false
 		return nil
 	}
 	if len(r.cert.subkeys) == maxSubkeys {
 		return fmt.Errorf("more than %d subkeys", maxSubkeys)
 	}
 	r.cert.subkeys = append(r.cert.subkeys, k)
-	r.on = &r.cert.subkeys[len(r.cert.subkeys)-1].sigs
+	r.on, r.user = &r.cert.subkeys[len(r.cert.subkeys)-1].sigs, false
 	return nil
 }
 
@@ -177,17 +181,18 @@ func (r *certReader) key(p openpgp.Packet) error {
 // be read: one of a kind that we do not know, or a public one that makes no
 // sense, which anyone can add to a certificate. A private one was damaged (T25).
 func passedOver(p openpgp.Packet, err error) bool {
-	_, unsupported := errors.AsType[pgperrors.UnsupportedError](err)
-	switch {
-	case errors.Is(err, errLocked) || errors.Is(err, errPassphrase):
+	if errors.Is(err, errLocked) || errors.Is(err, errPassphrase) || errors.Is(err, errScheme) {
 		return false
 	}
-	return unsupported || errors.Is(err, errKeyVersion) || p.Tag == openpgp.TagPublicSubkey
+	return errors.Is(err, errUnsupportedKey) || errors.Is(err, errKeyVersion) || p.Tag == openpgp.TagPublicSubkey
 }
 
 var (
 	errPassphrase = errors.New("the passphrase does not unlock the private half")
-	errKeyVersion = errors.New("key of an unknown version")
+	errKeyVersion = errors.New("key of a version that is not supported")
+	errDamagedKey = errors.New("damaged key packet")
+
+	errUnsupportedKey = errors.New("key of a kind that is not supported")
 )
 
 // newPart reads a key packet and unlocks it.
@@ -195,25 +200,30 @@ func newPart(p openpgp.Packet, passphrase []byte) (part, error) {
 	if n := rsaBits(p); n > maxRSABits {
 		return part{}, fmt.Errorf("RSA key of %d bits, at most %d are allowed", n, maxRSABits)
 	}
-	parsed, err := parse(p)
+	read := p
+	elsewhere := isStub(p)
+	if elsewhere {
+		read.Tag = publicTag(p.Tag) // the library reads what it needs, and no further
+	}
+	parsed, err := parse(read)
 	if err != nil {
-		return part{}, fmt.Errorf("key packet: %w", err)
+		return part{}, keyPacketError(p, err)
 	}
 	var k part
 	switch key := parsed.(type) {
 	case *packet.PublicKey:
 		k.pub = key
+		if elsewhere {
+			k.stub = p
+		}
 	case *packet.PrivateKey:
 		k.pub = &key.PublicKey
-		if key.Dummy() {
-			break // the private half is elsewhere, as GnuPG marks it
-		}
 		if key.Encrypted {
 			if passphrase == nil {
-				return part{}, errLocked
+				return part{}, fmt.Errorf("key %s: %w", fingerprint(k.pub), errLocked)
 			}
-			if err := guard(func() error { return key.Decrypt(passphrase) }); err != nil {
-				return part{}, errPassphrase
+			if err := unlock(key, passphrase); err != nil {
+				return part{}, fmt.Errorf("key %s: %w", fingerprint(k.pub), err)
 			}
 		}
 		k.priv = key
@@ -223,12 +233,70 @@ func newPart(p openpgp.Packet, passphrase []byte) (part, error) {
 	if k.pub.Version != 4 && k.pub.Version != 6 {
 		return part{}, fmt.Errorf("%w: %d", errKeyVersion, k.pub.Version)
 	}
-	var b bytes.Buffer
-	if err := k.pub.Serialize(&b); err != nil {
-		return part{}, err
+	return k, k.encodePublic()
+}
+
+var errScheme = errors.New("the private half is locked by a scheme that is not supported")
+
+func unlock(key *packet.PrivateKey, passphrase []byte) error {
+	err := guard(func() error { return key.Decrypt(passphrase) })
+	if _, unsupported := errors.AsType[pgperrors.UnsupportedError](err); unsupported {
+		return errScheme
 	}
-	k.raw, _, err = nextPacket(b.Bytes())
-	return k, err
+	if err != nil {
+		return errPassphrase
+	}
+	return nil
+}
+
+// publicTag is the type of the public half of a key packet.
+func publicTag(tag byte) byte {
+	if tag == openpgp.TagSecretKey {
+		return openpgp.TagPublicKey
+	}
+	return openpgp.TagPublicSubkey
+}
+
+// isStub reports whether a secret key packet says that the private half is offline
+// or on a smart card: GnuPG's own kinds 1 and 2 of a string-to-key specifier.
+func isStub(p openpgp.Packet) bool {
+	if p.Tag != openpgp.TagSecretKey && p.Tag != openpgp.TagSecretSubkey {
+		return false
+	}
+	// usage, cipher, kind 101, hash, "GNU", 1 or 2, and for a card its number
+	for _, number := range []int{0, 16 + 1} {
+		if at := len(p.Body) - number - 8; at > 6 && (p.Body[at] == 254 || p.Body[at] == 255) && p.Body[at+2] == 101 &&
+			string(p.Body[at+4:at+7]) == "GNU" && (p.Body[at+7] == 1 && number == 0 || p.Body[at+7] == 2) {
+			return true
+		}
+	}
+	return false
+}
+
+// keyPacketError says in our words why a key packet cannot be read.
+func keyPacketError(p openpgp.Packet, err error) error {
+	const version, algorithm = 0, 5
+	switch _, unsupported := errors.AsType[pgperrors.UnsupportedError](err); {
+	case len(p.Body) <= algorithm:
+	case p.Body[version] != 4 && p.Body[version] != 6:
+		return fmt.Errorf("%w: %d", errKeyVersion, p.Body[version])
+	case unsupported && publicHalfIsRead(p):
+		return errScheme
+	case unsupported:
+		return fmt.Errorf("%w: public-key algorithm %d or its curve", errUnsupportedKey, p.Body[algorithm])
+	}
+	return errDamagedKey
+}
+
+// publicHalfIsRead reports whether the public half of a secret key packet is no
+// reason why the packet cannot be read.
+func publicHalfIsRead(p openpgp.Packet) bool {
+	if p.Tag != openpgp.TagSecretKey && p.Tag != openpgp.TagSecretSubkey {
+		return false
+	}
+	p.Tag = publicTag(p.Tag)
+	_, err := parse(p)
+	return err == nil
 }
 
 // rsaBits is the size of the modulus of an RSA key, before anything is computed
@@ -271,6 +339,10 @@ func (k part) write(w io.Writer, private bool) error {
 		if err := k.priv.Serialize(w); err != nil {
 			return err
 		}
+	} else if private && k.stub.Tag != 0 {
+		if _, err := w.Write(k.stub.Encode()); err != nil {
+			return err
+		}
 	} else if _, err := w.Write(k.raw.Encode()); err != nil {
 		return err
 	}
@@ -307,11 +379,14 @@ func (c *certificate) merge(d *certificate) (union *certificate, added bool, err
 	}
 	out := &certificate{primary: c.primary, users: slices.Clone(c.users), subkeys: slices.Clone(c.subkeys)}
 	added = out.primary.merge(d.primary)
+	users := make(map[string]int, len(out.users))
+	for i, u := range out.users {
+		users[u.key()] = i
+	}
 	for _, u := range d.users {
-		i := slices.IndexFunc(out.users, func(v user) bool {
-			return v.raw.Tag == u.raw.Tag && bytes.Equal(v.raw.Body, u.raw.Body)
-		})
-		if i < 0 {
+		i, known := users[u.key()]
+		if !known {
+			users[u.key()] = len(out.users)
 			out.users, added = append(out.users, u), true
 			continue
 		}
@@ -320,26 +395,40 @@ func (c *certificate) merge(d *certificate) (union *certificate, added bool, err
 	for _, s := range d.subkeys {
 		i := slices.IndexFunc(out.subkeys, func(t part) bool { return bytes.Equal(t.raw.Body, s.raw.Body) })
 		if i < 0 {
+			if len(out.subkeys) == maxSubkeys {
+				return nil, false, fmt.Errorf("more than %d subkeys together", maxSubkeys)
+			}
 			out.subkeys, added = append(out.subkeys, s), true
 			continue
 		}
 		added = out.subkeys[i].merge(s) || added
 	}
-	return out, added, nil
+	return out, added, out.countSelf()
 }
+
+// key tells User IDs apart.
+func (u *user) key() string { return string(u.raw.Tag) + string(u.raw.Body) }
 
 func (k *part) merge(l part) (added bool) {
 	if !k.private() && l.private() {
 		k.priv, k.remote, added = l.priv, l.remote, true
+	}
+	if k.stub.Tag == 0 {
+		k.stub = l.stub
 	}
 	return mergeSigs(&k.sigs, l.sigs) || added
 }
 
 // mergeSigs adds to sigs what it lacks, in memory of its own.
 func mergeSigs(sigs *[]selfSig, from []selfSig) (added bool) {
+	known := make(map[string]bool, len(*sigs))
+	for _, s := range *sigs {
+		known[string(s.raw.Body)] = true
+	}
 	out := slices.Clone(*sigs)
 	for _, s := range from {
-		if !slices.ContainsFunc(out, func(t selfSig) bool { return bytes.Equal(t.raw.Body, s.raw.Body) }) {
+		if !known[string(s.raw.Body)] {
+			known[string(s.raw.Body)] = true
 			out, added = append(out, s), true
 		}
 	}

@@ -97,7 +97,9 @@ func (p part) selfSign(ctx context.Context, sig *packet.Signature, with func(*pa
 	if err != nil {
 		return selfSig{}, err
 	}
-	return newSelfSig(raw), nil
+	s := newSelfSig(raw, p.pub)
+	s.ok = s.sig != nil // it was made just now; a signer that makes garbage is found by the self-test
+	return s, nil
 }
 
 // encodePublic sets the raw packet of a part that was made here.
@@ -196,7 +198,7 @@ func remotePart(private crypto.PrivateKey, tag byte, at time.Time) (part, error)
 		return part{}, err
 	}
 	if _, bits, _ := describe(k.pub); bits != 0 && bits < minRSABits {
-		return part{}, errShortRSA
+		return part{}, fmt.Errorf("the RSA key is too short: %d bits, at least %d are required", bits, minRSABits)
 	}
 	k.remote = r
 	return k, nil

@@ -91,7 +91,7 @@ func New(c Config) (*Envelope, error) {
 		Waive:   c.Waive,
 		Observe: c.Observe,
 		Now:     c.Now,
-	}, waiveUnsigned, waiveSHA1Certificates, waiveShortRSA)
+	}, waiveUnsigned, waiveSHA1Certificates, waiveRSADualUse)
 	errs := []error{err}
 	size, stream := int64(defaultMaxSize), int64(defaultMaxStream)
 	if c.MaxSize != 0 {

@@ -1,16 +1,22 @@
 package pgp
 
 import (
+	"bytes"
 	"crypto"
+	"crypto/rsa"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ProtonMail/go-crypto/openpgp/ecdh"
+	"github.com/ProtonMail/go-crypto/openpgp/ed25519"
+	"github.com/ProtonMail/go-crypto/openpgp/eddsa"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/ProtonMail/go-crypto/openpgp/x25519"
 
 	"github.com/sealwax/sealwax/internal/exchange"
-	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -27,12 +33,15 @@ type component struct {
 	remote  *remoteKey         // nil without a private half elsewhere
 
 	sign, encrypt bool            // what its flags permit
+	lone          bool            // it may not sign because it did not consent to its binding
+	dual          bool            // an RSA key of ours both to sign and to decrypt: needs a waiver
+	flagless      bool            // an RSA primary key without flags: needs the waiver to encrypt to
 	window        exchange.Window // with an end by expiry or by soft revocation
 	revoked       bool            // at all times: compromised, or for no reason given
 	weak          string          // why it is refused whatever its flags; empty if it is not
 	bits          int             // of an RSA modulus; otherwise zero
 	name          string          // "RSA-3072"
-	material      string          // the algorithm and the numbers of the key, without its date
+	material      string          // the numbers of the key, without its date and the name of its algorithm
 
 	seipd2, gcm bool // what the owner says that it reads
 }
@@ -43,44 +52,40 @@ func fingerprint(k *packet.PublicKey) keyset.ID { return fingerprintID(k.Fingerp
 // fingerprintID is how this package writes a fingerprint, wherever it stands.
 func fingerprintID(octets []byte) keyset.ID { return keyset.ID(fmt.Sprintf("%X", octets)) }
 
-// evaluate returns the table of c. With sha1, self-signatures under SHA-1
-// count too. A part without a self-signature that counts is left out.
-func (c *certificate) evaluate(sha1 bool) []*component {
-	primary := c.primary.pub
-	self := c.primarySelf(sha1)
+// evaluate returns the table of c, by its self-signatures as they are at the given
+// time. With sha1, self-signatures under SHA-1 count too. A part without a
+// self-signature that counts is left out.
+func (c *certificate) evaluate(sha1 bool, at time.Time) []*component {
+	self := c.primarySelf(sha1, at)
 	if self == nil {
 		return nil
 	}
 	table := []*component{newComponent(c.primary, true, self)}
-	gcm := slices.Contains(self.PreferredCipherSuites, [2]uint8{uint8(packet.CipherAES256), uint8(packet.AEADModeGCM)})
-	end, hard := revocation(c.primary.sigs, packet.SigTypeKeyRevocation, primary.VerifyRevocationSignature)
+	gcm := slices.Contains(self.sig.PreferredCipherSuites, [2]uint8{uint8(packet.CipherAES256), uint8(packet.AEADModeGCM)})
+	end, hard := revocation(c.primary.sigs)
 	top := table[0]
 	top.end(end, hard)
-	if direct := c.direct(true); direct != nil {
-		top.endBy(direct)
+	if direct := newest(c.primary.sigs, true, at, sigDirectKey); direct != nil {
+		// Where it says when the key ends, that counts beside what a User ID
+		// says, and under every hash that a certificate may have: the earlier
+		// end is the end, as in GnuPG and RNP.
+		top.endBy(direct.sig)
 	}
-
 	for _, s := range c.subkeys {
-		binding := newest(s.sigs, sha1, func(sig *packet.Signature) bool {
-			return sig.SigType == packet.SigTypeSubkeyBinding && crossSigned(sig, sha1) &&
-				primary.VerifyKeySignature(s.pub, sig) == nil
-		})
+		binding := newest(s.sigs, sha1, at, sigSubkeyBinding)
 		if binding == nil {
 			continue
 		}
 		k := newComponent(s, false, binding)
-		if x := binding.EmbeddedSignature; binding.FlagSign && x.SigLifetimeSecs != nil && *x.SigLifetimeSecs != 0 {
+		if x := binding.sig.EmbeddedSignature; binding.sig.FlagSign && x.SigLifetimeSecs != nil && *x.SigLifetimeSecs != 0 {
 			k.end(x.CreationTime.Add(time.Duration(*x.SigLifetimeSecs)*time.Second), false)
 		}
-		end, hard := revocation(s.sigs, packet.SigTypeSubkeyRevocation, func(sig *packet.Signature) error {
-			return primary.VerifySubkeyRevocationSignature(sig, s.pub)
-		})
-		k.end(end, hard)
+		k.end(revocation(s.sigs))
 		k.end(top.window.NotAfter, top.revoked) // a subkey ends with its primary key at the latest
 		table = append(table, k)
 	}
 	for _, k := range table {
-		k.seipd2, k.gcm = self.SEIPDv2, gcm
+		k.seipd2, k.gcm = self.sig.SEIPDv2, gcm
 	}
 	return table
 }
@@ -90,14 +95,14 @@ func (c *certificate) evaluate(sha1 bool) []*component {
 // one of its User IDs, or a newer direct-key signature that has key flags. User
 // IDs that were revoked are asked last: a name that is no longer true says
 // nothing about the key, which is trusted by its fingerprint (T28).
-func (c *certificate) primarySelf(sha1 bool) *packet.Signature {
-	direct := c.direct(sha1)
+func (c *certificate) primarySelf(sha1 bool, at time.Time) *selfSig {
+	direct := newest(c.primary.sigs, sha1, at, sigDirectKey)
 	if c.primary.pub.Version == 6 {
 		return direct
 	}
-	var current, former *packet.Signature
+	var current, former *selfSig
 	for _, u := range c.users {
-		cert, revoked := c.userSelf(u, sha1)
+		cert, revoked := u.self(sha1, at)
 		if cert != nil && !revoked {
 			current = later(current, cert)
 		}
@@ -107,73 +112,60 @@ func (c *certificate) primarySelf(sha1 bool) *packet.Signature {
 	if self == nil {
 		self = former
 	}
-	if self == nil || direct != nil && direct.FlagsValid && direct.CreationTime.After(self.CreationTime) {
+	if self == nil || direct != nil && direct.sig.FlagsValid && direct.sig.CreationTime.After(self.sig.CreationTime) {
 		self = direct
 	}
 	return self
 }
 
-// direct returns the newest direct-key signature. Where it says when the key
-// ends, that counts beside what a User ID says, and under every hash that a
-// certificate may have: the earlier end is the end, as in GnuPG and RNP.
-func (c *certificate) direct(sha1 bool) *packet.Signature {
-	return newest(c.primary.sigs, sha1, func(sig *packet.Signature) bool {
-		return sig.SigType == packet.SigTypeDirectSignature && c.mayBeSelf(sig) &&
-			c.primary.pub.VerifyDirectKeySignature(sig) == nil
-	})
-}
-
-// userSelf returns the newest certification of a User ID by its own key, and
-// whether the User ID has been revoked since.
-func (c *certificate) userSelf(u user, sha1 bool) (cert *packet.Signature, revoked bool) {
-	if u.raw.Tag != openpgp.TagUserID {
-		return nil, false // the library does not verify User Attributes
+// self returns the newest certification of a User ID by its own key, and whether
+// the User ID has been revoked since.
+func (u *user) self(sha1 bool, at time.Time) (cert *selfSig, revoked bool) {
+	for kind := byte(sigCertification); kind <= sigPositive; kind++ {
+		cert = later(cert, newest(u.sigs, sha1, at, kind))
 	}
-	verify := func(sig *packet.Signature) bool {
-		return c.mayBeSelf(sig) && c.primary.pub.VerifyUserIdSignature(string(u.raw.Body), c.primary.pub, sig) == nil
-	}
-	cert = newest(u.sigs, sha1, func(sig *packet.Signature) bool {
-		switch sig.SigType {
-		case packet.SigTypeGenericCert, packet.SigTypePersonaCert, packet.SigTypeCasualCert, packet.SigTypePositiveCert:
-			return verify(sig)
-		}
-		return false
-	})
 	for _, s := range u.sigs {
-		if s.sig != nil && s.sig.SigType == packet.SigTypeCertificationRevocation && cert != nil &&
-			!s.sig.CreationTime.Before(cert.CreationTime) && try(func() bool { return verify(s.sig) }) {
+		if s.ok && s.info.kind == sigCertRevocation && cert != nil && !s.sig.CreationTime.Before(cert.sig.CreationTime) {
 			revoked = true
 		}
 	}
 	return cert, revoked
 }
 
-// mayBeSelf spares the verification of certifications by others.
-func (c *certificate) mayBeSelf(sig *packet.Signature) bool {
-	return sig.IssuerKeyId == nil || *sig.IssuerKeyId == c.primary.pub.KeyId
-}
-
-// newest returns the newest signature that counts under the policy.
-func newest(sigs []selfSig, sha1 bool, verify func(*packet.Signature) bool) *packet.Signature {
-	var best *packet.Signature
-	for _, s := range sigs {
-		if s.sig != nil && selfPolicy(s.sig, sha1) && try(func() bool { return verify(s.sig) }) {
-			best = later(best, s.sig)
+// newest returns the newest signature of a kind that counts under the policy. One
+// that has itself expired yields to the one before it, if there is one.
+func newest(sigs []selfSig, sha1 bool, at time.Time, kind byte) *selfSig {
+	var best, expired *selfSig
+	for i := range sigs {
+		s := &sigs[i]
+		if !s.ok || s.info.kind != kind || !selfPolicy(s.sig, sha1) || !crossSigned(s.sig, sha1) {
+			continue
 		}
+		if end := expiry(s.sig); end.IsZero() || at.Before(end) {
+			best = later(best, s)
+		} else {
+			expired = later(expired, s)
+		}
+	}
+	if best == nil {
+		return expired
 	}
 	return best
 }
 
-func later(a, b *packet.Signature) *packet.Signature {
-	if a == nil || b != nil && !b.CreationTime.Before(a.CreationTime) {
+// expiry is when a signature ends by its own word; zero if it does not.
+func expiry(sig *packet.Signature) time.Time {
+	if s := sig.SigLifetimeSecs; s != nil && *s != 0 {
+		return sig.CreationTime.Add(time.Duration(*s) * time.Second)
+	}
+	return time.Time{}
+}
+
+func later(a, b *selfSig) *selfSig {
+	if a == nil || b != nil && !b.sig.CreationTime.Before(a.sig.CreationTime) {
 		return b
 	}
 	return a
-}
-
-func try(verify func() bool) (ok bool) {
-	err := guard(func() error { ok = verify(); return nil })
-	return ok && err == nil
 }
 
 // selfPolicy reports whether a self-signature is under a hash that counts, and
@@ -188,15 +180,15 @@ func selfPolicy(sig *packet.Signature, sha1 bool) bool {
 // crossSigned applies the policy to the signature by which a signing subkey
 // consents to the binding; the library verifies it with the binding.
 func crossSigned(sig *packet.Signature, sha1 bool) bool {
-	return !sig.FlagSign || sig.EmbeddedSignature != nil && selfPolicy(sig.EmbeddedSignature, sha1)
+	return sig.SigType != packet.SigTypeSubkeyBinding || !sig.FlagSign || sig.EmbeddedSignature != nil && selfPolicy(sig.EmbeddedSignature, sha1)
 }
 
 // revocation returns when a key was revoked, zero if it was not, and whether
 // the revocation holds for all times. It counts under every hash that can be
 // verified, and is not undone by a newer self-signature.
-func revocation(sigs []selfSig, kind packet.SignatureType, verify func(*packet.Signature) error) (at time.Time, hard bool) {
+func revocation(sigs []selfSig) (at time.Time, hard bool) {
 	for _, s := range sigs {
-		if s.sig == nil || s.sig.SigType != kind || !try(func() bool { return verify(s.sig) == nil }) {
+		if !s.ok || !s.info.revocation() {
 			continue
 		}
 		if r := s.sig.RevocationReason; r == nil || *r != packet.KeySuperseded && *r != packet.KeyRetired {
@@ -209,7 +201,8 @@ func revocation(sigs []selfSig, kind packet.SignatureType, verify func(*packet.S
 	return at, hard
 }
 
-func newComponent(p part, primary bool, self *packet.Signature) *component {
+func newComponent(p part, primary bool, by *selfSig) *component {
+	self := by.sig
 	k := &component{
 		id:      fingerprint(p.pub),
 		keyID:   p.pub.KeyId,
@@ -220,11 +213,10 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 		window:  exchange.Window{NotBefore: p.pub.CreationTime},
 	}
 	k.endBy(self)
-	if s := self.SigLifetimeSecs; s != nil && *s != 0 {
-		k.end(self.CreationTime.Add(time.Duration(*s)*time.Second), false)
-	}
+	k.end(expiry(self), false)
+	k.lone = by.lone
 	k.name, k.bits, k.weak = describe(p.pub)
-	k.material = material(p.raw.Body)
+	k.material = material(p.pub, p.raw.Body)
 	if self.FlagsValid {
 		k.sign = self.FlagSign
 		k.encrypt = self.FlagEncryptCommunications || self.FlagEncryptStorage
@@ -232,17 +224,17 @@ func newComponent(p part, primary bool, self *packet.Signature) *component {
 		// RFC 9580, Section 5.2.3.29, leaves a key without flags open. One
 		// purpose each is the reading that mixes none (T28).
 		k.sign, k.encrypt = primary, !primary
+		if primary && k.bits != 0 && p.pub.PubKeyAlgo.CanEncrypt() {
+			k.encrypt, k.flagless = true, true // under a waiver: GnuPG takes it for both
+		}
 	}
 	k.sign = k.sign && p.pub.PubKeyAlgo.CanSign()
 	k.encrypt = k.encrypt && p.pub.PubKeyAlgo.CanEncrypt()
 	if k.remote != nil {
 		k.sign, k.encrypt = k.sign && k.remote.signs(), k.encrypt && k.remote.decrypts()
 	}
-	if k.private() && k.bits != 0 && k.sign && k.encrypt {
-		// Who can make us decrypt PKCS #1 v1.5 must not come near to signing.
-		k.sign, k.encrypt = false, false
-		k.weak = "an RSA key of ours both to sign and to decrypt"
-	}
+	// Who can make us decrypt PKCS #1 v1.5 must not come near to signing.
+	k.dual = k.private() && k.bits != 0 && k.sign && k.encrypt && !k.flagless
 	if k.priv != nil && strings.Contains(k.name, "Brainpool") {
 		k.weak = "a private key on " + k.name + ", with which the library does not work in constant time"
 	}
@@ -270,16 +262,65 @@ func (k *component) end(at time.Time, revoked bool) {
 }
 
 // material returns what two keys have in common that differ only in their dates,
-// and so in their fingerprints (RFC 9580, Section 5.5.2).
-func material(body []byte) string {
-	const version, date, algorithm, size = 1, 4, 1, 4
-	if body[0] == 6 && len(body) > version+date+algorithm+size {
-		return string(body[version+date:version+date+algorithm]) + string(body[version+date+algorithm+size:])
+// and so in their fingerprints (RFC 9580, Section 5.5.2), or in the identifier of
+// their algorithm: RSA has three, and the curves of 25519 have two each.
+func material(k *packet.PublicKey, body []byte) string {
+	var kind string
+	var numbers []byte
+	switch p := k.PublicKey.(type) {
+	case *rsa.PublicKey:
+		kind, numbers = "RSA", binary.BigEndian.AppendUint64(p.N.Bytes(), uint64(p.E))
+	case *eddsa.PublicKey:
+		kind, numbers = curveName(k)+" to sign", bytes.TrimPrefix(p.MarshalPoint(), []byte{0x40})
+	case *ed25519.PublicKey:
+		kind, numbers = "25519 to sign", p.Point
+	case *ecdh.PublicKey:
+		kind, numbers = curveName(k)+" to encrypt", bytes.TrimPrefix(p.MarshalPoint(), []byte{0x40})
+	case *x25519.PublicKey:
+		kind, numbers = "25519 to encrypt", p.Point
+	default:
+		const version, date, algorithm, size = 1, 4, 1, 4
+		if numbers = body[version+date:]; body[0] == 6 && len(numbers) > algorithm+size {
+			numbers = append(numbers[:algorithm:algorithm], numbers[algorithm+size:]...)
+		}
 	}
-	return string(body[version+date:])
+	return kind + " " + string(numbers)
+}
+
+func curveName(k *packet.PublicKey) string {
+	c, err := k.Curve()
+	if err != nil {
+		return ""
+	}
+	if c == packet.Curve25519 {
+		return "25519"
+	}
+	return string(c)
 }
 
 // validAt reports whether the key may seal at the given time.
 func (k *component) validAt(t time.Time) bool {
 	return !k.revoked && !t.Before(k.window.NotBefore) && (k.window.NotAfter.IsZero() || !t.After(k.window.NotAfter))
+}
+
+// whyNot says why the component does not seal for a use at the given time; it is
+// empty if it does, as far as the certificate decides that.
+func (k *component) whyNot(use keyset.Use, at time.Time) string {
+	switch {
+	case k.weak != "":
+		return "not allowed: " + k.weak
+	case use == keyset.Signing && k.lone:
+		return "it did not consent to its binding (no back signature, RFC 9580, Section 5.2.1.8)"
+	case use == keyset.Signing && !k.sign:
+		return "not flagged to sign"
+	case use == keyset.Encryption && !k.encrypt:
+		return "not flagged to encrypt"
+	case k.revoked:
+		return "revoked"
+	case at.Before(k.window.NotBefore):
+		return "not valid before " + k.window.NotBefore.UTC().Format(time.RFC3339)
+	case !k.window.NotAfter.IsZero() && at.After(k.window.NotAfter):
+		return "ended on " + k.window.NotAfter.UTC().Format(time.RFC3339)
+	}
+	return ""
 }

@@ -271,10 +271,13 @@ func inTime(c *exchange.Call, s signer, sig *packet.Signature) error {
 
 // signaturePolicy refuses what is weak in one signature.
 func signaturePolicy(c *exchange.Call, k *component, sig *packet.Signature, payload *openpgp.Hashes) error {
+	if k.lone {
+		return errors.New("signed by a subkey that did not consent to its binding (no back signature)")
+	}
 	if !k.sign {
 		return errors.New("the key is not flagged to sign")
 	}
-	if err := k.allowed(c.Waive); err != nil {
+	if err := k.strong(); err != nil {
 		return err
 	}
 	if !strongHash(sig.Hash) {

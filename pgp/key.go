@@ -12,6 +12,7 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
+	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -35,21 +36,24 @@ var (
 	_ keyset.Refresher = (*Key)(nil)
 )
 
-var errNoUse = errors.New("the certificate has no part that is fit for a use")
+var (
+	errNoUse  = errors.New("the certificate has no part that is fit for a use")
+	errNoSelf = errors.New("no valid self-signature")
+)
 
-// newKey evaluates a certificate.
+// newKey evaluates a certificate, by its self-signatures as they are now.
 func newKey(c *certificate) (*Key, error) {
-	k := &Key{cert: c, strict: c.evaluate(false), lax: c.evaluate(true)}
+	now := time.Now()
+	k := &Key{cert: c, strict: c.evaluate(false, now), lax: c.evaluate(true, now)}
+	id := fingerprint(c.primary.pub)
 	if len(k.lax) == 0 {
-		return nil, fmt.Errorf("certificate %s has no valid self-signature", fingerprint(c.primary.pub))
+		return nil, fmt.Errorf("certificate %s: %w: %s", id, errNoSelf, c.whyNoSelf())
 	}
-	table := k.strict
-	if len(table) == 0 {
-		table = k.lax
-	}
-	k.info = c.info(table)
+	// What only SHA-1 makes valid is part of the key: whether it counts is the
+	// policy of the envelope.
+	k.info = c.info(k.lax)
 	if k.info.Use == 0 {
-		return nil, fmt.Errorf("certificate %s: %w%s", k.info.ID, errNoUse, complaints(table))
+		return nil, fmt.Errorf("certificate %s: %w%s", id, errNoUse, c.whyNoUse(k.lax, now))
 	}
 	k.public = k
 	if k.info.Private {
@@ -61,17 +65,69 @@ func newKey(c *certificate) (*Key, error) {
 	return k, nil
 }
 
-func complaints(table []*component) string {
+// whyNoSelf says why no self-signature counts.
+func (c *certificate) whyNoSelf() string {
+	primary := c.primary.pub
 	var all []string
-	for _, k := range table {
-		if k.weak != "" {
-			all = append(all, k.weak)
+	add := func(why string) {
+		if !slices.Contains(all, why) && len(all) < 8 {
+			all = append(all, why)
 		}
 	}
-	if len(all) == 0 {
-		return ""
+	if primary.Version == 4 && len(c.users) == 0 {
+		add("it has no User ID")
 	}
-	return " (" + strings.Join(all, ", ") + ")"
+	each := func(sigs []selfSig, from, to byte) {
+		for _, s := range sigs {
+			switch {
+			case s.info.kind < from || s.info.kind > to || !s.info.by(primary.Fingerprint, primary.KeyId):
+			case s.info.weakness(primary.Version) != "":
+				add("the " + s.info.String() + " does not count: " + s.info.weakness(primary.Version))
+			case s.sig == nil:
+				add("the " + s.info.String() + " does not count: it says something that is not understood")
+			case !s.ok:
+				add("the " + s.info.String() + " does not verify")
+			default:
+				add("the " + s.info.String() + " has a critical notation that is not known")
+			}
+		}
+	}
+	if primary.Version == 6 {
+		each(c.primary.sigs, sigDirectKey, sigDirectKey)
+	}
+	for _, u := range c.users {
+		each(u.sigs, sigCertification, sigPositive)
+	}
+	if len(all) == 0 {
+		return "there is none by its own key"
+	}
+	return strings.Join(all, "; ")
+}
+
+// whyNoUse says of each part why it is fit for nothing.
+func (c *certificate) whyNoUse(table []*component, at time.Time) string {
+	var all []string
+	bound := map[keyset.ID]bool{}
+	for _, k := range table {
+		bound[k.id] = true
+		why := "not allowed"
+		switch signs := k.whyNot(keyset.Signing, at); {
+		case k.weak == k.name:
+		case k.weak != "":
+			why += ": " + k.weak
+		case c.anyPrivate() && !k.private():
+			why = "its private half is not here"
+		default:
+			why = signs + ", " + k.whyNot(keyset.Encryption, at)
+		}
+		all = append(all, fmt.Sprintf("%s (%s): %s", k.id, k.name, why))
+	}
+	for _, p := range c.subkeys {
+		if id := fingerprint(p.pub); !bound[id] {
+			all = append(all, fmt.Sprintf("%s: no binding that counts", id))
+		}
+	}
+	return ": " + strings.Join(all, "; ")
 }
 
 // info describes the certificate as its table makes it.
@@ -155,10 +211,11 @@ func (c *certificate) name() string {
 	var best *packet.Signature
 	name := ""
 	for _, u := range c.users {
-		cert, revoked := c.userSelf(u, true)
-		if cert == nil || revoked {
+		self, revoked := u.self(true, time.Now())
+		if self == nil || revoked {
 			continue
 		}
+		cert := self.sig
 		marked := cert.IsPrimaryId != nil && *cert.IsPrimaryId
 		bestMarked := best != nil && best.IsPrimaryId != nil && *best.IsPrimaryId
 		if best == nil || marked && !bestMarked || marked == bestMarked && cert.CreationTime.After(best.CreationTime) {
@@ -168,35 +225,46 @@ func (c *certificate) name() string {
 	return name
 }
 
-// components returns the table for a policy.
-func (k *Key) components(sha1 bool) []*component {
-	if sha1 {
-		return k.lax
-	}
-	return k.strict
-}
-
-// sealer returns the newest component that may seal at the given time: to sign
-// with if k is private, to encrypt to if it is public.
-func (k *Key) sealer(at time.Time, sha1 bool, waive func(string) bool) (*component, error) {
-	use, what := keyset.Encryption, "encryption"
+// sealer returns the newest component that may seal in a call: to sign with if k
+// is private, to encrypt to if it is public. The error says of each component why
+// it does not.
+func (k *Key) sealer(c *exchange.Call, sha1 bool) (*component, error) {
+	use, what := keyset.Encryption, "encrypts"
 	if k.info.Private {
-		use, what = keyset.Signing, "signing"
+		use, what = keyset.Signing, "signs"
 	}
-	err := fmt.Errorf("key %s has no %s part that is valid", k.info.ID, what)
-	for _, c := range fitFor(k.components(sha1), use, k.info.Private) {
-		if !c.validAt(at) {
-			continue
-		}
-		if err = c.allowed(waive); err == nil {
-			if sha1 && !slices.ContainsFunc(k.strict, func(s *component) bool { return s.id == c.id }) {
-				waive(waiveSHA1Certificates) // which is in force: sha1 says so
+	reasons := map[keyset.ID]string{}
+	for _, p := range fitFor(k.lax, use, k.info.Private) {
+		why := p.whyNot(use, c.At)
+		if why == "" {
+			if err := p.allowed(use, k.info.ID, c); err != nil {
+				why = err.Error()
 			}
-			return c, nil
 		}
-		err = fmt.Errorf("key %s: %w", k.info.ID, err)
+		if why == "" && !slices.ContainsFunc(k.strict, func(s *component) bool { return s.id == p.id }) {
+			if !sha1 {
+				why = "bound under SHA-1, which " + waiveSHA1Certificates + " can permit"
+			} else {
+				c.Waive(waiveSHA1Certificates) // which is in force
+			}
+		}
+		if why == "" {
+			return p, nil
+		}
+		reasons[p.id] = why
 	}
-	return nil, err
+	var all []string
+	for _, p := range k.lax {
+		why := reasons[p.id]
+		if why == "" {
+			why = p.whyNot(use, c.At)
+		}
+		if why == "" {
+			why = "its private half is not here"
+		}
+		all = append(all, fmt.Sprintf("%s (%s): %s", p.id, p.name, why))
+	}
+	return nil, fmt.Errorf("no part of key %s %s: %s", k.info.ID, what, strings.Join(all, "; "))
 }
 
 // Info implements [keyset.Material].
@@ -211,11 +279,7 @@ func (k *Key) SelfTest(ctx context.Context) error {
 	if !k.info.Private {
 		return fmt.Errorf("self-test of public key %s: %w", k.info.ID, errors.ErrUnsupported)
 	}
-	table := k.strict
-	if len(table) == 0 {
-		table = k.lax
-	}
-	for _, c := range table {
+	for _, c := range k.lax {
 		if !c.private() || c.weak != "" {
 			continue
 		}
@@ -285,7 +349,7 @@ func (k *Key) sealingParts() string {
 		use = keyset.Signing
 	}
 	var ids []string
-	for _, c := range fitFor(k.strict, use, k.info.Private) {
+	for _, c := range fitFor(k.lax, use, k.info.Private) {
 		if !c.revoked {
 			ids = append(ids, string(c.id))
 		}

@@ -2,19 +2,20 @@ package pgp
 
 import (
 	"crypto"
-	"errors"
 	"fmt"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // Names of waivers, as [envelope.Waiver.Name] returns them.
 const (
 	waiveUnsigned         = "pgp.InsecureUnsigned"
 	waiveSHA1Certificates = "pgp.InsecureSHA1Certificates"
-	waiveShortRSA         = "pgp.InsecureShortRSA"
+	waiveRSADualUse       = "pgp.InsecureRSADualUse"
 )
 
 // InsecureUnsigned permits Open to accept messages without any signature. A
@@ -29,15 +30,22 @@ func InsecureSHA1Certificates(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveSHA1Certificates, reason)
 }
 
-// InsecureShortRSA permits RSA keys of 1024 bits and more.
-func InsecureShortRSA(reason string) envelope.Waiver {
-	return envelope.NewWaiver(waiveShortRSA, reason)
+// InsecureRSADualUse permits the RSA keys with the given IDs, of which there must
+// be one at least, for what a key should not do at once: one of ours both to sign
+// and to decrypt, and one of the partner without key flags to encrypt to. Whoever
+// can make us decrypt PKCS #1 v1.5 with such a key comes near to signing with it.
+// Use it to rotate away from it. It panics if there is no ID.
+func InsecureRSADualUse(reason string, ids ...keyset.ID) envelope.Waiver {
+	if len(ids) == 0 {
+		panic("pgp: InsecureRSADualUse without the ID of a key")
+	}
+	return envelope.NewKeyWaiver(waiveRSADualUse, reason, ids...)
 }
 
 const (
-	minRSABits      = 2048
-	minShortRSABits = 1024
-	maxRSABits      = 8192 // beyond, one operation takes longer than a message is worth
+	minRSABits  = 2048
+	readRSABits = 1024 // such a key is read, and refused when it would be used
+	maxRSABits  = 8192 // beyond, one operation takes longer than a message is worth
 )
 
 // sealHash and sealCipher are what Seal uses whatever a recipient prefers:
@@ -90,8 +98,7 @@ func cipherName(c packet.CipherFunction) (string, error) {
 }
 
 // describe returns the name of a key, the size of its RSA modulus, and why it is
-// refused under every configuration, if it is. A short RSA key is not weak
-// here: a waiver can permit it.
+// fit for nothing, if it is.
 func describe(k *packet.PublicKey) (name string, bits int, weak string) {
 	switch k.PubKeyAlgo {
 	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly, packet.PubKeyAlgoRSASignOnly:
@@ -100,7 +107,7 @@ func describe(k *packet.PublicKey) (name string, bits int, weak string) {
 			return "RSA", 0, err.Error()
 		}
 		name = fmt.Sprintf("RSA-%d", n)
-		if n < minShortRSABits || n > maxRSABits {
+		if n < readRSABits || n > maxRSABits {
 			weak = name
 		}
 		return name, int(n), weak
@@ -142,16 +149,25 @@ func describeCurve(k *packet.PublicKey) (name string, bits int, weak string) {
 	return kind + "-" + string(c), 0, weak
 }
 
-var errShortRSA = errors.New("the RSA key is too short")
-
-// allowed returns why the component is refused under the policy of a call, or
-// nil. waive is asked for the waiver of a short RSA key only if one is needed.
-func (k *component) allowed(waive func(string) bool) error {
-	if k.weak != "" {
+// strong returns why the component is refused for every use, or nil.
+func (k *component) strong() error {
+	switch {
+	case k.weak != "":
 		return fmt.Errorf("not allowed: %s", k.weak)
+	case k.bits != 0 && k.bits < minRSABits:
+		return fmt.Errorf("the RSA key is too short: %d bits, at least %d are required", k.bits, minRSABits)
 	}
-	if k.bits != 0 && k.bits < minRSABits && !waive(waiveShortRSA) {
-		return fmt.Errorf("%w: %d bits, at least %d are required", errShortRSA, k.bits, minRSABits)
+	return nil
+}
+
+// allowed returns why the component of the key with the given ID is refused for a
+// use under the policy of a call, or nil.
+func (k *component) allowed(use keyset.Use, id keyset.ID, c *exchange.Call) error {
+	if err := k.strong(); err != nil {
+		return err
+	}
+	if (k.dual || k.flagless && use == keyset.Encryption) && !c.WaiveFor(waiveRSADualUse, id) {
+		return fmt.Errorf("an RSA key both to sign and to encrypt, which %s can permit for key %s", waiveRSADualUse, id)
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func (e *Envelope) sealers(c *exchange.Call) func([]keyset.Key, error) ([]sealer
 			if !ok {
 				return nil, fmt.Errorf("%w: %s holds no key", envelope.ErrNoKey, k)
 			}
-			part, err := key.sealer(c.At, e.sha1Certificates, c.Waive)
+			part, err := key.sealer(c, e.sha1Certificates)
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", envelope.ErrNoKey, err)
 			}

@@ -171,7 +171,7 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 				if !p.private() || !p.encrypt || revoked[p.material] || !s.fits(p) {
 					continue
 				}
-				if err := p.allowed(c.Waive); err != nil {
+				if err := p.allowed(keyset.Encryption, key.info.ID, c); err != nil {
 					refused = envelope.Reject(envelope.Forbidden, err, key.info.ID)
 					continue
 				}

@@ -20,7 +20,7 @@ type vectorSetup struct {
 
 // What old test data needs to get as far as what it is about: keys of 1024
 // bits, and self-signatures under SHA-1.
-var oldKeys = []envelope.Waiver{pgp.InsecureShortRSA("test data"), pgp.InsecureSHA1Certificates("test data")}
+var oldKeys = []envelope.Waiver{pgp.InsecureSHA1Certificates("test data")}
 
 func waiving(w ...envelope.Waiver) []envelope.Waiver { return append(slices.Clone(oldKeys), w...) }
 

@@ -127,7 +127,6 @@ func (s *settings) pgp(own, peer keyset.Source) (envelope.Envelope, error) {
 	}
 	waivers, err := s.waivers(map[string]func(string) envelope.Waiver{
 		"pgp.InsecureSHA1Certificates": pgp.InsecureSHA1Certificates,
-		"pgp.InsecureShortRSA":         pgp.InsecureShortRSA,
 		"pgp.InsecureUnsigned":         pgp.InsecureUnsigned,
 	})
 	if err != nil {

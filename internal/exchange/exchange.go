@@ -165,6 +165,16 @@ func (c *Call) Waive(name string) bool {
 	return false
 }
 
+// WaiveFor is Waive for a waiver that names the keys that it is for.
+func (c *Call) WaiveFor(name string, key keyset.ID) bool {
+	for _, w := range c.x.c.Waive {
+		if w.Name() == name && slices.Contains(w.Keys(), key) {
+			return c.Waive(name)
+		}
+	}
+	return false
+}
+
 func (x *Exchange) begin(ctx context.Context) (*Call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)

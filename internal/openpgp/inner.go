@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 )
@@ -140,6 +141,9 @@ func (g *Reading) literal(m *Inner, body *Body, memory bool) error {
 		case memory && first && body.in.more == nil && body.ended():
 			m.Payload = run
 		case memory:
+			if cap(m.Payload)-len(m.Payload) < len(run) {
+				m.Payload = slices.Grow(m.Payload, max(len(run), len(m.Payload))) // by what arrived, and not by what a length says
+			}
 			m.Payload = append(m.Payload, run...)
 		default:
 			m.Hashes.write(run)
