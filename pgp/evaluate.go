@@ -303,6 +303,9 @@ func (k *component) validAt(t time.Time) bool {
 	return !k.revoked && !t.Before(k.window.NotBefore) && (k.window.NotAfter.IsZero() || !t.After(k.window.NotAfter))
 }
 
+// keyName is the key ID as messages spell it.
+func (k *component) keyName() string { return fmt.Sprintf("%016X", k.keyID) }
+
 // whyNot says why the component does not seal for a use at the given time; it is
 // empty if it does, as far as the certificate decides that.
 func (k *component) whyNot(use keyset.Use, at time.Time) string {

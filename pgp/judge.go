@@ -52,9 +52,10 @@ type cases struct {
 
 // A signatureCase is one signature, and the keys that may have made it.
 type signatureCase struct {
-	sig     *packet.Signature // nil if the library cannot read it
-	err     error             // why
-	name    string            // how it names its key
+	sig     *packet.Signature // nil if it cannot count, whoever made it
+	reason  envelope.Reason   // why
+	cause   error
+	name    string // how it names its key; empty if it names none
 	signers []signer
 }
 
@@ -63,17 +64,12 @@ func (e *Envelope) cases(c *exchange.Call, in *openpgp.Inner) *cases {
 	cs := &cases{e: e, c: c, payload: in.Hashes, none: len(in.Signatures) == 0}
 	salts := announcedSalts(in.OnePass)
 	for i, p := range in.Signatures[:min(len(in.Signatures), exchange.MaxSignatures)] {
-		one := &signatureCase{}
-		parsed, err := parse(p)
-		sig, ok := parsed.(*packet.Signature)
-		switch {
-		case err != nil || !ok:
-			one.err = err
-		case sig.Version == 6 && i >= in.Before && len(in.OnePass) != 0 && !salts[string(sig.Salt())]:
-			one.err = errSalt
-		default:
-			one.sig = sig
-			one.name, one.signers = e.signers(c, sig)
+		one := readSignature(p)
+		if one.sig != nil && one.sig.Version == 6 && i >= in.Before && len(in.OnePass) != 0 && !salts[string(one.sig.Salt())] {
+			one.sig, one.reason, one.cause = nil, envelope.BadSignature, errSalt
+		}
+		if one.sig != nil {
+			one.signers = e.signers(c, one)
 		}
 		cs.all = append(cs.all, one)
 	}
@@ -82,7 +78,7 @@ func (e *Envelope) cases(c *exchange.Call, in *openpgp.Inner) *cases {
 	size := max(1, in.Size)
 	for _, byName := range []bool{true, false} {
 		for _, one := range cs.all {
-			if one.sig == nil || len(one.signers) == 0 || named(one.sig) != byName {
+			if one.sig == nil || len(one.signers) == 0 || (one.name != "") != byName {
 				continue
 			}
 			kind := kindOf(one.sig)
@@ -92,6 +88,28 @@ func (e *Envelope) cases(c *exchange.Call, in *openpgp.Inner) *cases {
 		}
 	}
 	return cs
+}
+
+// readSignature reads a signature of a message.
+func readSignature(p openpgp.Packet) *signatureCase {
+	info, damaged := readSigInfo(p.Body)
+	parsed, err := parse(p)
+	sig, ok := parsed.(*packet.Signature)
+	_, unsupported := errors.AsType[pgperrors.UnsupportedError](err)
+	switch weak, known := weakHashes[info.hash]; {
+	case info.bad != nil:
+		return &signatureCase{reason: envelope.BadSignature, cause: info.bad}
+	case err == nil && ok && damaged == nil:
+		return &signatureCase{sig: sig, name: info.name()}
+	case !unsupported:
+		return &signatureCase{reason: envelope.BadSignature, cause: errSignaturePacket}
+	case info.version != 4 && info.version != 6:
+		return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf("a signature of version %d is not supported", info.version)}
+	case known:
+		return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf("the hash %s is not allowed", weak)}
+	}
+	return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf(
+		"a signature with public-key algorithm %d and hash %d, or with something critical in it, is not supported", info.algorithm, info.hash)}
 }
 
 var errSalt = errors.New("the signature is not announced with its salt")
@@ -146,11 +164,7 @@ func (cs *cases) judge(m *envelope.Message) error {
 func (cs *cases) judgeOne(v *exchange.Verdicts, one *signatureCase) (counts bool, err error) {
 	sig := one.sig
 	if sig == nil {
-		reason := envelope.BadSignature
-		if _, unsupported := errors.AsType[pgperrors.UnsupportedError](one.err); unsupported {
-			reason = envelope.Forbidden // an unknown version, hash, or algorithm
-		}
-		v.Unusable(reason, one.err)
+		v.Unusable(one.reason, one.cause)
 		return false, nil
 	}
 	if len(one.signers) == 0 {
@@ -162,7 +176,7 @@ func (cs *cases) judgeOne(v *exchange.Verdicts, one *signatureCase) (counts bool
 		v.Stranger(one.name)
 		return false, nil
 	}
-	if !named(sig) && !strongHash(sig.Hash) {
+	if one.name == "" && !strongHash(sig.Hash) {
 		v.Unusable(envelope.Forbidden, fmt.Errorf("the hash %s is not allowed", hashName(sig.Hash)))
 		return false, nil
 	}
@@ -173,7 +187,7 @@ func (cs *cases) judgeOne(v *exchange.Verdicts, one *signatureCase) (counts bool
 	var use envelope.KeyUse
 	for _, s := range one.signers {
 		u := signatureUse(s.key, s.part, s.own, sig)
-		r, why, err := cs.judgeBy(s, sig)
+		r, why, err := cs.judgeBy(s, one)
 		if err != nil {
 			return false, err
 		}
@@ -200,8 +214,9 @@ func (cs *cases) judgeOne(v *exchange.Verdicts, one *signatureCase) (counts bool
 
 // judgeBy judges a signature as one by the given key. It returns no reason if
 // the signature counts.
-func (cs *cases) judgeBy(s signer, sig *packet.Signature) (envelope.Reason, error, error) {
-	if !named(sig) {
+func (cs *cases) judgeBy(s signer, one *signatureCase) (envelope.Reason, error, error) {
+	sig := one.sig
+	if one.name == "" {
 		// One of many that could have made it: cryptography says which.
 		if reason, cause, err := cs.verified(s, sig); reason != "" || err != nil {
 			return reason, cause, err
@@ -219,7 +234,7 @@ func (cs *cases) judgeBy(s signer, sig *packet.Signature) (envelope.Reason, erro
 	if !cs.e.certified(cs.c, s) {
 		return envelope.Forbidden, errors.New("the certificate is valid only by self-signatures under SHA-1"), nil
 	}
-	if named(sig) {
+	if one.name != "" {
 		if reason, cause, err := cs.verified(s, sig); reason != "" || err != nil {
 			return reason, cause, err
 		}
@@ -246,17 +261,14 @@ func (cs *cases) verified(s signer, sig *packet.Signature) (envelope.Reason, err
 		return "", nil, ours
 	}
 	if err != nil {
-		return envelope.BadSignature, err, nil
+		return envelope.BadSignature, errVerify, nil
 	}
 	return "", nil, nil
 }
 
-var errHashes = fmt.Errorf("the signatures ask to hash the payload more than %d times", hashTimes)
+var errVerify = errors.New("the signature does not verify")
 
-// named reports whether a signature names its key.
-func named(sig *packet.Signature) bool {
-	return len(sig.IssuerFingerprint) != 0 || sig.IssuerKeyId != nil && *sig.IssuerKeyId != 0
-}
+var errHashes = fmt.Errorf("the signatures ask to hash the payload more than %d times", hashTimes)
 
 // inTime judges the date of a signature by the key, by its entry in the set, and
 // by what the signature itself says of its end.
@@ -345,17 +357,13 @@ func (e *Envelope) directed(c *exchange.Call, sig *packet.Signature) error {
 }
 
 // signers returns the keys that a signature may be by: those it names or, if it
-// names none, all that could have made it. name is how it names them.
-func (e *Envelope) signers(c *exchange.Call, sig *packet.Signature) (name string, found []signer) {
-	match := func(k *component) bool { return k.sign && k.pub.PubKeyAlgo == sig.PubKeyAlgo }
-	switch {
-	case len(sig.IssuerFingerprint) != 0:
-		name = string(fingerprintID(sig.IssuerFingerprint))
-		match = func(k *component) bool { return string(k.id) == name }
-	case sig.IssuerKeyId != nil && *sig.IssuerKeyId != 0:
-		id := *sig.IssuerKeyId
-		name = fmt.Sprintf("%016X", id)
-		match = func(k *component) bool { return k.keyID == id }
+// names none, all that could have made it.
+func (e *Envelope) signers(c *exchange.Call, one *signatureCase) (found []signer) {
+	match := func(k *component) bool {
+		return string(k.id) == one.name || k.keyName() == one.name
+	}
+	if one.name == "" {
+		match = func(k *component) bool { return k.sign && k.pub.PubKeyAlgo == one.sig.PubKeyAlgo }
 	}
 	// A key can be bound by two certificates, and under another date it has
 	// another fingerprint. If any of them is ours, or is revoked, the key is.
@@ -383,7 +391,7 @@ func (e *Envelope) signers(c *exchange.Call, sig *packet.Signature) (name string
 			found[i] = t
 		}
 	}
-	return name, found
+	return found
 }
 
 // table returns the components of a key by the policy of e. Of our own keys

@@ -108,15 +108,15 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 // parties finds the keys to sign with and to encrypt to, and enters the latter
 // into the account.
 func (e *Envelope) parties(c *exchange.Call) (signers, recipients []sealer, err error) {
-	if signers, err = e.sealers(c)(c.SealingOwn()); err != nil {
+	if signers, err = e.sealers(c, c.Own)(c.SealingOwn()); err != nil {
 		return nil, nil, err
 	}
-	if recipients, err = e.sealers(c)(c.SealingPeer()); err != nil {
+	if recipients, err = e.sealers(c, c.Peer)(c.SealingPeer()); err != nil {
 		return nil, nil, err
 	}
 	peers := len(recipients)
 	for i := range c.AlsoTo {
-		also, err := e.sealers(c)(c.SealingAlso(i))
+		also, err := e.sealers(c, c.AlsoTo[i])(c.SealingAlso(i))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -133,12 +133,13 @@ func (e *Envelope) parties(c *exchange.Call) (signers, recipients []sealer, err 
 
 // sealers finds the component to use of each key. A key that has none fails
 // the call: a message never has fewer signatures or recipients than keys.
-func (e *Envelope) sealers(c *exchange.Call) func([]keyset.Key, error) ([]sealer, error) {
+func (e *Envelope) sealers(c *exchange.Call, set *keyset.Set) func([]keyset.Key, error) ([]sealer, error) {
 	return func(keys []keyset.Key, err error) ([]sealer, error) {
 		if err != nil {
 			return nil, err
 		}
 		var out []sealer
+		revoked := revokedMaterial(set)
 		for _, k := range keys {
 			key, ok := k.Material.(*Key)
 			if !ok {
@@ -147,6 +148,9 @@ func (e *Envelope) sealers(c *exchange.Call) func([]keyset.Key, error) ([]sealer
 			part, err := key.sealer(c, e.sha1Certificates)
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", envelope.ErrNoKey, err)
+			}
+			if revoked[part.material] {
+				return nil, fmt.Errorf("%w: component %s of key %s has the numbers of a revoked key", envelope.ErrNoKey, part.id, k.ID())
 			}
 			out = append(out, sealer{k, part})
 		}

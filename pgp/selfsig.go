@@ -60,8 +60,11 @@ func readSigInfo(body []byte) (sigInfo, error) {
 		i.created = time.Unix(int64(binary.BigEndian.Uint32(body[3:])), 0)
 		i.hashed.keyIDs = []uint64{binary.BigEndian.Uint64(body[7:])}
 		return i, nil
+	case 4, 5:
 	case 6:
 		width = 4
+	default:
+		return i, nil // nothing else is known of it
 	}
 	if len(body) < 4+width {
 		return i, errSignaturePacket

@@ -141,16 +141,25 @@ func unwrapRemotes(c *exchange.Call, group []trial) (trial, sessionKey, bool, er
 // remote reports whether the key of a trial is elsewhere.
 func (t trial) remote() bool { return t.part.remote != nil }
 
-// trials lists what to try, in order, the trials of one packet together.
-func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
-	revoked := map[string]bool{} // the keys of components that a revoked key of ours has
-	for k := range c.Own.All() {
+// revokedMaterial is what the components of revoked keys are, under every name.
+func revokedMaterial(s *keyset.Set) map[string]bool {
+	var revoked map[string]bool
+	for k := range s.All() {
 		if key, ok := k.Material.(*Key); ok && k.State == keyset.Revoked {
+			if revoked == nil {
+				revoked = map[string]bool{}
+			}
 			for _, p := range key.lax {
 				revoked[p.material] = true
 			}
 		}
 	}
+	return revoked
+}
+
+// trials lists what to try, in order, the trials of one packet together.
+func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
+	revoked := revokedMaterial(c.Own)
 	var all []trial
 	var refused error
 	for _, s := range o.sessions {

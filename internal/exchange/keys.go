@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/keyset"
@@ -19,35 +20,51 @@ func Use(k keyset.Key, own bool, use keyset.Use, algorithm string) envelope.KeyU
 // SealingOwn returns the keys of ours that sign, the most preferred first, or
 // an error that wraps [envelope.ErrNoKey].
 func (c *Call) SealingOwn() ([]keyset.Key, error) {
-	return sealing(c.Own, c, "no active, valid key of ours signs")
+	return sealing(c.Own, c, keyset.Signing, "no active, valid key of ours signs")
 }
 
 // SealingPeer returns the keys of the partner to encrypt to, the most
 // preferred first, or an error that wraps [envelope.ErrNoKey].
 func (c *Call) SealingPeer() ([]keyset.Key, error) {
-	return sealing(c.Peer, c, "no active, valid key of the partner to encrypt to")
+	return sealing(c.Peer, c, keyset.Encryption, "no active, valid key of the partner to encrypt to")
 }
 
 // SealingAlso returns the keys of one further recipient.
 func (c *Call) SealingAlso(i int) ([]keyset.Key, error) {
-	return sealing(c.AlsoTo[i], c, fmt.Sprintf("no active, valid key of AlsoTo[%d] to encrypt to", i))
+	return sealing(c.AlsoTo[i], c, keyset.Encryption, fmt.Sprintf("no active, valid key of AlsoTo[%d] to encrypt to", i))
 }
 
-func sealing(s *keyset.Set, c *Call, problem string) ([]keyset.Key, error) {
+func sealing(s *keyset.Set, c *Call, use keyset.Use, problem string) ([]keyset.Key, error) {
 	keys := slices.Collect(s.Sealing(c.At))
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%w: %s among %s", envelope.ErrNoKey, problem, roster(s))
+		return nil, fmt.Errorf("%w: %s among %s", envelope.ErrNoKey, problem, roster(s, use, c.At))
 	}
 	return keys, nil
 }
 
-// roster lists the keys of a set for an error of ours.
-func roster(s *keyset.Set) string {
+// roster lists the keys of a set, and why each does not seal.
+func roster(s *keyset.Set, use keyset.Use, at time.Time) string {
 	var all []string
 	for k := range s.All() {
-		all = append(all, k.String())
+		all = append(all, fmt.Sprintf("%s (%s)", k.ID(), whyNot(k, use, at)))
+	}
+	if len(all) == 0 {
+		return "no keys at all"
 	}
 	return strings.Join(all, ", ")
+}
+
+func whyNot(k keyset.Key, use keyset.Use, at time.Time) string {
+	from, to := k.Bounds()
+	switch {
+	case k.State != keyset.Active:
+		return k.State.String()
+	case at.Before(from):
+		return "active, but not valid before " + stamp(from)
+	case !to.IsZero() && at.After(to):
+		return "active, but ended on " + stamp(to)
+	}
+	return fmt.Sprintf("active, but not for %v", use)
 }
 
 // SealedOwn enters a key of ours that signed into the account of a Seal.
