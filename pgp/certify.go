@@ -130,7 +130,7 @@ func NewRemoteCertificate(ctx context.Context, name string, sign crypto.PrivateK
 }
 
 func newRemoteCertificate(ctx context.Context, name string, sign crypto.PrivateKey, decrypt keyset.Remote, validity time.Duration, at time.Time) (*Key, error) {
-	if err := errors.Join(checkUserID(name), checkValidity(validity)); err != nil {
+	if err := errors.Join(notUnderFIPSOnly(), checkUserID(name), checkValidity(validity)); err != nil {
 		return nil, err
 	}
 	if decrypt == nil {

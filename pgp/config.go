@@ -80,7 +80,8 @@ const maxContext = 1024
 
 // New returns an envelope. It returns an error if a source is missing or holds
 // keys of another format or half, if a setting is out of range, or if a waiver
-// is unknown or has no reason. It does not require any key to be active yet.
+// is unknown or has no reason. Under GODEBUG=fips140=only it returns one that wraps
+// [errors.ErrUnsupported]. It does not require any key to be active yet.
 func New(c Config) (*Envelope, error) {
 	x, err := exchange.New(exchange.Config{
 		Format:  keyset.OpenPGP,
@@ -92,7 +93,7 @@ func New(c Config) (*Envelope, error) {
 		Observe: c.Observe,
 		Now:     c.Now,
 	}, waiveUnsigned, waiveSHA1Certificates, waiveRSADualUse)
-	errs := []error{err}
+	errs := []error{err, notUnderFIPSOnly()}
 	size, stream := int64(defaultMaxSize), int64(defaultMaxStream)
 	if c.MaxSize != 0 {
 		size, stream = c.MaxSize, c.MaxSize

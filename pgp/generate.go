@@ -37,7 +37,7 @@ func GenerateKey(name string, alg Algorithm, validity time.Duration) (*Key, erro
 }
 
 func generateKey(name string, alg Algorithm, validity time.Duration, at time.Time) (*Key, error) {
-	if err := errors.Join(checkUserID(name), checkValidity(validity)); err != nil {
+	if err := errors.Join(notUnderFIPSOnly(), checkUserID(name), checkValidity(validity)); err != nil {
 		return nil, fmt.Errorf("pgp: generate key: %w", err)
 	}
 	config := &packet.Config{Rand: rand.Reader, Time: func() time.Time { return at.Truncate(time.Second) }}

@@ -50,6 +50,9 @@ func readOne(r io.Reader, passphrase []byte) (*Key, error) {
 func ReadKeys(r io.Reader) ([]*Key, error) { return readKeys(r, nil) }
 
 func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
+	if err := notUnderFIPSOnly(); err != nil {
+		return nil, fmt.Errorf("pgp: reading keys: %w", err)
+	}
 	in, err := io.ReadAll(io.LimitReader(r, maxKeyFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("pgp: reading keys: %w", err)

@@ -95,7 +95,7 @@ func TestNoKeyToSealWith(t *testing.T) {
 			do   func() ([]keyset.Key, error)
 			want []string
 		}{
-			{call.SealingOwn, []string{"no active, valid key of ours signs", "EXPIRED (active)", "REVOKED (revoked)"}},
+			{call.SealingOwn, []string{"no active, valid key of ours signs", "EXPIRED (active, but ended on ", "REVOKED (revoked)"}},
 			{call.SealingPeer, []string{"no active, valid key of the partner", "PENDING (pending)"}},
 			{func() ([]keyset.Key, error) { return call.SealingAlso(0) }, []string{"AlsoTo[0]", "PENDING (pending)"}},
 		} {
@@ -421,6 +421,6 @@ func TestSized(t *testing.T) {
 	})
 	require.Error(t, err)
 	require.Len(t, events, 2)
-	assert.EqualValues(t, 1<<40, events[0].Size)
-	assert.EqualValues(t, 1<<41, events[1].Size)
+	assert.Equal(t, int64(1)<<40, events[0].Size)
+	assert.Equal(t, int64(1)<<41, events[1].Size)
 }

@@ -141,10 +141,47 @@ func TestRatio(t *testing.T) {
 	blank := zip(2, literal(strings.Repeat(strings.Repeat(" ", 79)+"\n", 20_000)))
 	require.NoError(t, read(blank))
 	require.NoError(t, read(zip(1, literal(strings.Repeat("\x00", 200<<10)))), "up to 256 KiB it does not matter")
-	err := read(zip(1, literal(strings.Repeat("\x00", 8<<20))))
+	err := read(pkt(openpgp.TagCompressed, []byte{1}, bomb(4<<20)))
 	require.ErrorIs(t, err, openpgp.ErrLimit)
 	assert.ErrorContains(t, err, "more than 1000 times")
 	assert.NotErrorIs(t, err, openpgp.ErrSize)
+}
+
+// bomb is DEFLATE that grows as much as DEFLATE can, 1,032 times: matches of 258
+// bytes in two bits each, in a literal.
+func bomb(size int) []byte {
+	out := []byte{0, 7, 0, 0xf8, 0xff, 0xaf, 'b', 0, 0, 0, 0, 0} // a stored block: the head of a literal up to the end
+	var acc, n uint
+	put := func(v, bits uint) { // the lowest bit first
+		acc |= v << n
+		for n += bits; n >= 8; n -= 8 {
+			out = append(out, byte(acc))
+			acc >>= 8
+		}
+	}
+	put(1, 1)  // the last block
+	put(2, 2)  // with tables
+	put(29, 5) // 286 literals and lengths
+	put(0, 5)  // one distance
+	put(14, 4) // 18 lengths of the code for lengths, in their order
+	for _, s := range []int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1} {
+		put(map[int]uint{18: 1, 1: 2, 2: 2}[s], 3)
+	}
+	one, two, zeros := uint(0b01), uint(0b11), func(n uint) { put(0, 1); put(n-11, 7) } // the codes 10, 11, and 0
+	put(two, 2)                                                                         // the literal 0 has two bits
+	zeros(138)
+	zeros(117)
+	put(two, 2) // and so has the end of the block
+	zeros(28)
+	put(one, 2) // a match of 258 has one
+	put(one, 2) // and so has the distance 1
+	put(0b01, 2)
+	for range size / 258 {
+		put(0, 2)
+	}
+	put(0b11, 2)
+	put(0, 7)
+	return out
 }
 
 func TestEncrypted(t *testing.T) {
