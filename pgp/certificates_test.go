@@ -170,6 +170,7 @@ func TestRevocationsThatAreNotUnderstood(t *testing.T) {
 	}
 	v3 := rawPacket(2, append(append([]byte{3, 5, 0x20, 1, 2, 3, 4}, plainID(e.PrimaryKey.KeyId)...), 1, 3, 0, 0, 0, 8, 1))
 	assert.ErrorContains(t, with(v3), "of version 3")
+	assert.ErrorContains(t, with(changed(0, 3)), "of version 3")
 	// One that we understand, whatever else it says, counts.
 	noted := keyRevocation(t, e, func(s *packet.Signature) {
 		s.Notations = []*packet.Notation{{Name: "x@y.example", Value: []byte("1"), IsCritical: true, IsHumanReadable: true}}

@@ -298,11 +298,6 @@ func curveName(k *packet.PublicKey) string {
 	return string(c)
 }
 
-// validAt reports whether the key may seal at the given time.
-func (k *component) validAt(t time.Time) bool {
-	return !k.revoked && !t.Before(k.window.NotBefore) && (k.window.NotAfter.IsZero() || !t.After(k.window.NotAfter))
-}
-
 // keyName is the key ID as messages spell it.
 func (k *component) keyName() string { return fmt.Sprintf("%016X", k.keyID) }
 

@@ -1,7 +1,6 @@
 package pgp
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +11,14 @@ import (
 // ReadKey reads exactly one certificate, armored or binary, from at most 1 MiB
 // of r. A private half must not be encrypted; see [ReadLockedKey].
 //
-// It returns an error if the certificate has no valid self-signature, or no
-// part that is fit for a use at all. An expired or revoked certificate is
-// returned: the set decides what it is good for.
+// It returns an error if the certificate has no valid self-signature, or no part
+// that is fit for a use, and says why of each part. A revocation counts wherever it
+// stands; one by the key itself that is not understood is an error. An expired or
+// revoked certificate is returned: the set decides what it is good for.
 //
-// An RSA part of ours that is flagged both to sign and to decrypt is not used,
-// and a private key that has no other is an error: make a key with an
-// encryption subkey instead.
+// An RSA part of ours that is flagged both to sign and to decrypt is read, and not
+// used without [InsecureRSADualUse]. So is an RSA key below 2048 bits, for which
+// there is no waiver.
 func ReadKey(r io.Reader) (*Key, error) { return readOne(r, nil) }
 
 // ReadLockedKey is like [ReadKey] for a private half that is encrypted with a
@@ -65,11 +65,11 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 		return nil, fmt.Errorf("pgp: %w", openpgp.Explain(in, err))
 	}
 	certs, err := readCertificates(binary, passphrase)
-	if err != nil {
-		if errors.Is(err, errLocked) {
-			err = fmt.Errorf("%w; use ReadLockedKey", err)
-		}
-		return nil, fmt.Errorf("pgp: %w", err)
+	switch {
+	case errors.Is(err, errLocked):
+		return nil, fmt.Errorf("pgp: %w; use ReadLockedKey", err)
+	case err != nil:
+		return nil, fmt.Errorf("pgp: %w", openpgp.Explain(in, err))
 	}
 	if certs, err = mergeCopies(certs); err != nil {
 		return nil, fmt.Errorf("pgp: %w", err)
@@ -86,20 +86,19 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 // mergeCopies merges the certificates that have one fingerprint (T9).
 func mergeCopies(in []*certificate) ([]*certificate, error) {
 	var out []*certificate
-next:
+	place := map[string]int{}
 	for _, c := range in {
-		for i, d := range out {
-			if !bytes.Equal(c.primary.pub.Fingerprint, d.primary.pub.Fingerprint) {
-				continue
-			}
-			m, _, err := d.merge(c)
-			if err != nil {
-				return nil, fmt.Errorf("certificate %s: %w", fingerprint(c.primary.pub), err)
-			}
-			out[i] = m
-			continue next
+		i, known := place[string(c.primary.pub.Fingerprint)]
+		if !known {
+			place[string(c.primary.pub.Fingerprint)] = len(out)
+			out = append(out, c)
+			continue
 		}
-		out = append(out, c)
+		m, _, err := out[i].merge(c)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %s: %w", fingerprint(c.primary.pub), err)
+		}
+		out[i] = m
 	}
 	return out, nil
 }

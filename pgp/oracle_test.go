@@ -57,7 +57,7 @@ func splitData(t testing.TB, sealed []byte) (before, data []byte) {
 		require.Equal(t, byte(0xc0), rest[0]&0xc0)
 		head, n := 2, int(rest[1])
 		switch {
-		case rest[1] >= 255:
+		case rest[1] == 255:
 			head, n = 6, int(binary.BigEndian.Uint32(rest[2:]))
 		case rest[1] >= 192:
 			head, n = 3, (n-192)<<8+int(rest[2])+192

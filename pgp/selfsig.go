@@ -56,6 +56,9 @@ func readSigInfo(body []byte) (sigInfo, error) {
 		if len(body) < 17 {
 			return i, errSignaturePacket
 		}
+		if hashed := body[1]; hashed != 5 {
+			break // not of that version: what it would be of version 4 must not be lost
+		}
 		i.kind, i.algorithm, i.hash = body[2], body[15], body[16]
 		i.created = time.Unix(int64(binary.BigEndian.Uint32(body[3:])), 0)
 		i.hashed.keyIDs = []uint64{binary.BigEndian.Uint64(body[7:])}

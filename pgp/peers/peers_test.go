@@ -15,7 +15,9 @@ import (
 	keybasepacket "github.com/keybase/go-crypto/openpgp/packet"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	//lint:ignore SA1019 old programs have it, and are our partners
 	old "golang.org/x/crypto/openpgp"
+	//lint:ignore SA1019 as above
 	oldpacket "golang.org/x/crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/keyset"
