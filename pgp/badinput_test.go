@@ -73,7 +73,7 @@ func hostileMessages(t testing.TB, ours, theirs *pgp.Key) []hostile {
 
 	list := []hostile{
 		{"empty", nil, envelope.Malformed},
-		{"one octet", []byte{0xc1}, envelope.Malformed},
+		{"one byte", []byte{0xc1}, envelope.Malformed},
 		{"one letter", []byte("A"), envelope.Malformed},
 		{"white space", []byte(" \r\n"), envelope.Malformed},
 		{"not base64", []byte("{\"not\": \"base64\"}"), envelope.Malformed},
@@ -111,7 +111,7 @@ func hostileMessages(t testing.TB, ours, theirs *pgp.Key) []hostile {
 		{"user ID inside", f.message(lit, sig, rawPacket(13, []byte("x"))), envelope.Malformed},
 		{"garbage inside", f.message(lit, sig, []byte{1, 2, 3}), envelope.Malformed},
 
-		{"signature over other octets", f.message(literalPacket([]byte("pay me")), sig), envelope.BadSignature},
+		{"signature over other bytes", f.message(literalPacket([]byte("pay me")), sig), envelope.BadSignature},
 		{"signature damaged", f.message(lit, flip(sig, len(sig)-3)), envelope.BadSignature},
 		{"signature of nothing", f.message(lit, rawPacket(2, nil)), envelope.BadSignature},
 		{"signature of an unknown version", f.message(lit, rawPacket(2, append([]byte{10}, sig[10:]...))), envelope.Forbidden},
@@ -156,19 +156,19 @@ func hostileMessages(t testing.TB, ours, theirs *pgp.Key) []hostile {
 		if i == 0 {
 			continue
 		}
-		list = append(list, hostile{fmt.Sprintf("cut after %d octets", i), good[:i], want})
+		list = append(list, hostile{fmt.Sprintf("cut after %d bytes", i), good[:i], want})
 	}
 	for i := 0; i < len(sessions[0]); i += 5 {
 		want := envelope.NotForUs
 		if i < 2 {
 			want = "" // the header: what it becomes depends on the bit
 		}
-		list = append(list, hostile{fmt.Sprintf("bit flipped in session key, octet %d", i),
+		list = append(list, hostile{fmt.Sprintf("bit flipped in session key, byte %d", i),
 			append(flip(sessions[0], i), data...), want})
 	}
 	head := bytes.IndexByte(data, 1) // the version, after the length
 	for i := head + 1; i < len(data); i += 1 + len(data)/30 {
-		list = append(list, hostile{fmt.Sprintf("bit flipped in data, octet %d", i),
+		list = append(list, hostile{fmt.Sprintf("bit flipped in data, byte %d", i),
 			append(bytes.Clone(sessions[0]), flip(data, i)...), envelope.Corrupt})
 	}
 	return list

@@ -58,10 +58,10 @@ func (w *partialWriter) Close() error {
 type buffer struct {
 	base64 bool
 	head   []byte // of base64, up to a multiple of 3: the length in it may change
-	at     int    // of a length of four octets in head, or zero
+	at     int    // of a length of four bytes in head, or zero
 	size   int    // of the body
 	out    []byte
-	rest   []byte // of base64, up to 2 octets that are not encoded yet
+	rest   []byte // of base64, up to 2 bytes that are not encoded yet
 }
 
 // newBuffer returns a buffer for the packet that begins after before. size is that
@@ -125,7 +125,7 @@ const literalHead = "b\x00\x00\x00\x00\x00"
 // announcements returns what stands before the payload of a signed message:
 // one-pass signatures (RFC 9580, Section 10.3) and, for a payload whose size is
 // known, the header of the literal.
-func announcements(all []signing, size int) ([]byte, error) {
+func announcements(all []newSignature, size int) ([]byte, error) {
 	var b bytes.Buffer
 	for i, s := range all {
 		if err := onePass(s.by.part, s.sig, i == len(all)-1).Serialize(&b); err != nil {

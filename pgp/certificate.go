@@ -371,7 +371,7 @@ func (c *certificate) public() *certificate {
 var errOtherKey = errors.New("the copy holds another key")
 
 // merge returns the union of two copies of one certificate, and whether d added
-// anything. Key octets are compared, because two keys can be made to share a
+// anything. Key bytes are compared, because two keys can be made to share a
 // version 4 fingerprint.
 func (c *certificate) merge(d *certificate) (union *certificate, added bool, err error) {
 	if !bytes.Equal(c.primary.raw.Body, d.primary.raw.Body) {

@@ -105,7 +105,7 @@ func New(c Config) (*Envelope, error) {
 		errs = append(errs, fmt.Errorf("unknown Encoding %d", c.Encoding))
 	}
 	if len(c.SealContext) > maxContext || len(c.OpenContext) > maxContext {
-		errs = append(errs, fmt.Errorf("a context is longer than %d octets", maxContext))
+		errs = append(errs, fmt.Errorf("a context is longer than %d bytes", maxContext))
 	}
 	if err == nil && x.Waived(waiveUnsigned) && (c.RequireBound || c.OpenContext != "" || c.MaxAge != 0) {
 		errs = append(errs, errors.New("InsecureUnsigned beside RequireBound, OpenContext, or MaxAge, which ask something of a signature"))
@@ -126,11 +126,11 @@ func New(c Config) (*Envelope, error) {
 }
 
 // ContentType implements [envelope.Envelope]. It is
-// "application/octet-stream; charset=utf-8" for [Base64URL] and [Binary], and
+// "application/byte-stream; charset=utf-8" for [Base64URL] and [Binary], and
 // "application/pgp-encrypted" for [Armor].
 func (e *Envelope) ContentType() string {
 	if e.encoding == Armor {
 		return "application/pgp-encrypted"
 	}
-	return "application/octet-stream; charset=utf-8"
+	return "application/byte-stream; charset=utf-8"
 }

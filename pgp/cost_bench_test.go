@@ -14,7 +14,7 @@ import (
 	"github.com/sealwax/sealwax/pgp"
 )
 
-// What a stranger can make us do, beside an honest message of as many octets
+// What a stranger can make us do, beside an honest message of as many bytes
 // with the same keys: "ratio" is the time of the hostile one to that of the
 // honest one, taken in turn.
 //
@@ -60,7 +60,7 @@ func BenchmarkHostile(b *testing.B) {
 	}
 }
 
-// honestOf is a good message of about n octets to a hidden RSA key.
+// honestOf is a good message of about n bytes to a hidden RSA key.
 func honestOf(b *testing.B, n int) []byte {
 	f := newForger(b, bankRSA())
 	f.hidden = true
@@ -80,7 +80,7 @@ func unnamed(b *testing.B) []byte {
 	return signatureBy(b, &key, []byte("other"), func(s *packet.Signature) { s.IssuerKeyId = ptr(uint64(0)) })
 }
 
-// chunkOctet16 claims chunks of 4 MiB in a message of a few hundred octets.
+// chunkOctet16 claims chunks of 4 MiB in a message of a few hundred bytes.
 func chunkOctet16(b *testing.B, k *pgp.Key) []byte {
 	e := newEnvelope(b, pgp.Config{Own: active(b, partner()), Peer: active(b, public(k)), Encoding: pgp.Binary})
 	sealed := seal(b, e, body)

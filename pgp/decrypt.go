@@ -66,7 +66,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKe
 			}
 			if out != nil {
 				key, _ := c.Own.Lookup(u.id)
-				out.use = u.part.use(key, true, keyset.Encryption, u.part.name)
+				out.use = u.part.keyUse(key, true, keyset.Encryption, u.part.name)
 				return out, nil
 			}
 		}

@@ -74,7 +74,7 @@ func TestDifferential(t *testing.T) {
 func same(t *testing.T, payload []byte, e *pgp.Envelope, sealed []byte, content string) {
 	before := bytes.Clone(sealed)
 	m := open(t, e, sealed)
-	require.True(t, bytes.Equal(payload, m.Payload), "%d octets", len(payload))
+	require.True(t, bytes.Equal(payload, m.Payload), "%d bytes", len(payload))
 	require.Equal(t, content, m.Content)
 	require.True(t, bytes.Equal(before, sealed), "Open wrote to what it was given")
 }

@@ -30,7 +30,7 @@ const (
 // can rotate on its own. It prefers SHA-384 and AES-256.
 //
 // It returns an error if the name is empty, not printable, or longer than 255
-// octets, if alg is unknown, or if validity is below a second or above 100
+// bytes, if alg is unknown, or if validity is below a second or above 100
 // years: a key without an end is never replaced in time.
 func GenerateKey(name string, alg Algorithm, validity time.Duration) (*Key, error) {
 	return generateKey(name, alg, validity, time.Now())
@@ -81,7 +81,7 @@ func checkUserID(name string) error {
 	case strings.TrimSpace(name) == "":
 		return errors.New("the name is empty")
 	case len(name) > math.MaxUint8:
-		return errors.New("the name is longer than 255 octets")
+		return errors.New("the name is longer than 255 bytes")
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return errors.New("the name is not printable")
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// use is the account of one use of k, a component of the key in entry.
-func (k *component) use(entry keyset.Key, own bool, use keyset.Use, algorithm string) envelope.KeyUse {
+// keyUse is the account of one use of k, a component of the key in entry.
+func (k *component) keyUse(entry keyset.Key, own bool, use keyset.Use, algorithm string) envelope.KeyUse {
 	u := exchange.Use(entry, own, use, algorithm)
 	if !k.primary {
 		u.Subkey = k.id
@@ -28,7 +28,7 @@ func (k *component) use(entry keyset.Key, own bool, use keyset.Use, algorithm st
 }
 
 func signatureUse(k keyset.Key, c *component, own bool, sig *packet.Signature) envelope.KeyUse {
-	u := c.use(k, own, keyset.Signing, c.name+"/"+hashName(sig.Hash))
+	u := c.keyUse(k, own, keyset.Signing, c.name+"/"+hashName(sig.Hash))
 	u.Time = sig.CreationTime
 	return u
 }

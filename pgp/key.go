@@ -225,10 +225,10 @@ func (c *certificate) name() string {
 	return name
 }
 
-// sealer returns the newest component that may seal in a call: to sign with if k
+// sealingComponent returns the newest component that may seal in a call: to sign with if k
 // is private, to encrypt to if it is public. The error says of each component why
 // it does not.
-func (k *Key) sealer(c *exchange.Call, sha1 bool) (*component, error) {
+func (k *Key) sealingComponent(c *exchange.Call, sha1 bool) (*component, error) {
 	use, what := keyset.Encryption, "encrypts"
 	if k.info.Private {
 		use, what = keyset.Signing, "signs"

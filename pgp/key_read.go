@@ -58,7 +58,7 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 		return nil, fmt.Errorf("pgp: reading keys: %w", err)
 	}
 	if len(in) > maxKeyFile {
-		return nil, fmt.Errorf("pgp: keys of more than %d octets", maxKeyFile)
+		return nil, fmt.Errorf("pgp: keys of more than %d bytes", maxKeyFile)
 	}
 	binary, err := openpgp.DecodeKeys(in)
 	if err != nil {

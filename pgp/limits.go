@@ -3,13 +3,13 @@ package pgp
 // Limits on what is read, whatever a Config says. Those on work are shared
 // with package jwe; see package internal/exchange.
 const (
-	maxKeyFile   = 1 << 20 // octets of a certificate or keyring
+	maxKeyFile   = 1 << 20 // bytes of a certificate or keyring
 	maxKeys      = 256     // certificates of one keyring
 	maxSubkeys   = 64      // subkeys of one certificate
 	maxSelfSigs  = 256     // signatures of one certificate that are looked at
 	maxNotations = 64      // notations of one signature
 	minBodies    = 4       // candidates for the session key that reach the body; see maxBodies
-	bodiesWork   = 1 << 20 // octets of bodies for which more may
+	bodiesWork   = 1 << 20 // bytes of bodies for which more may
 
 	defaultMaxSize   = 32 << 20
 	defaultMaxStream = 4 << 30
@@ -20,7 +20,7 @@ const (
 
 	// What may be hashed for one message: each version 6 signature has a salt of its
 	// own, and so a hash of the payload of its own.
-	hashWork  = 4 << 20 // octets, or
+	hashWork  = 4 << 20 // bytes, or
 	hashTimes = 4       // times the payload
 
 	// overhead is what a message may have beyond its payload: session keys,
@@ -30,5 +30,5 @@ const (
 
 // maxSealed is the limit for a message as it travels, that is, for a payload of
 // the largest size with everything around it: base64 with line breaks is 4/3 plus
-// 1/32 of the octets.
+// 1/32 of the bytes.
 func maxSealed(size int64) int64 { return (size+size/64+overhead)/2*3 + overhead }

@@ -375,3 +375,35 @@ func TestDataAndSessionKeysOfOneVersion(t *testing.T) {
 	}
 	open(t, ours, sealed)
 }
+
+// A call that is given up ends while it decompresses, and is no rejection.
+func TestCancelledWhileDecompressing(t *testing.T) {
+	e, f, _, _ := fixture(t)
+	payload := octets(8 << 20)
+	sealed := f.message(compressed(2, append(literalPacket(payload), signaturePacket(t, partner(), payload, nil)...)))
+	asked := &askedContext{Context: t.Context(), left: math.MaxInt}
+	_, err := e.Open(asked, sealed)
+	require.NoError(t, err)
+	require.Greater(t, math.MaxInt-asked.left, 100, "ctx is asked for each block")
+	asked.left = 50
+	_, err = e.Open(asked, sealed)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.NotErrorIs(t, err, envelope.ErrRejected)
+	asked.left = 400 // in a later pass
+	_, err = e.OpenTo(asked, io.Discard, bytes.NewReader(sealed))
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.NotErrorIs(t, err, envelope.ErrRejected)
+}
+
+// An askedContext ends after it was asked so often.
+type askedContext struct {
+	context.Context
+	left int
+}
+
+func (c *askedContext) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}

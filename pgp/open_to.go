@@ -13,7 +13,7 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// errChanged is the error of OpenTo if a later pass meets other octets than the
+// errChanged is the error of OpenTo if a later pass meets other bytes than the
 // first one authenticated.
 var errChanged = fmt.Errorf("pgp: open: %w", seipd.ErrChanged)
 

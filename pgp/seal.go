@@ -34,8 +34,8 @@ func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	})
 }
 
-// A sealer is a key that Seal uses, and the component of it.
-type sealer struct {
+// A sealingKey is a key that Seal uses, and the component of it.
+type sealingKey struct {
 	key  keyset.Key
 	part *component
 }
@@ -95,7 +95,7 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	for _, s := range all {
-		c.SealedOwn(s.use())
+		c.SealedOwn(s.keyUse())
 	}
 	_, _ = body.Write(signatures)
 	_ = body.Close()
@@ -107,16 +107,16 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 
 // parties finds the keys to sign with and to encrypt to, and enters the latter
 // into the account.
-func (e *Envelope) parties(c *exchange.Call) (signers, recipients []sealer, err error) {
-	if signers, err = e.sealers(c, c.Own)(c.SealingOwn()); err != nil {
+func (e *Envelope) parties(c *exchange.Call) (signers, recipients []sealingKey, err error) {
+	if signers, err = e.sealingKeys(c, c.Own)(c.SealingOwn()); err != nil {
 		return nil, nil, err
 	}
-	if recipients, err = e.sealers(c, c.Peer)(c.SealingPeer()); err != nil {
+	if recipients, err = e.sealingKeys(c, c.Peer)(c.SealingPeer()); err != nil {
 		return nil, nil, err
 	}
 	peers := len(recipients)
 	for i := range c.AlsoTo {
-		also, err := e.sealers(c, c.AlsoTo[i])(c.SealingAlso(i))
+		also, err := e.sealingKeys(c, c.AlsoTo[i])(c.SealingAlso(i))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -131,70 +131,70 @@ func (e *Envelope) parties(c *exchange.Call) (signers, recipients []sealer, err 
 	return signers, recipients, nil
 }
 
-// sealers finds the component to use of each key. A key that has none fails
+// sealingKeys finds the component to use of each key. A key that has none fails
 // the call: a message never has fewer signatures or recipients than keys.
-func (e *Envelope) sealers(c *exchange.Call, set *keyset.Set) func([]keyset.Key, error) ([]sealer, error) {
-	return func(keys []keyset.Key, err error) ([]sealer, error) {
+func (e *Envelope) sealingKeys(c *exchange.Call, set *keyset.Set) func([]keyset.Key, error) ([]sealingKey, error) {
+	return func(keys []keyset.Key, err error) ([]sealingKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		var out []sealer
+		var out []sealingKey
 		revoked := revokedMaterial(set)
 		for _, k := range keys {
 			key, ok := k.Material.(*Key)
 			if !ok {
 				return nil, fmt.Errorf("%w: %s holds no key", envelope.ErrNoKey, k)
 			}
-			part, err := key.sealer(c, e.sha1Certificates)
+			part, err := key.sealingComponent(c, e.sha1Certificates)
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", envelope.ErrNoKey, err)
 			}
 			if revoked[part.material] {
 				return nil, fmt.Errorf("%w: component %s of key %s has the numbers of a revoked key", envelope.ErrNoKey, part.id, k.ID())
 			}
-			out = append(out, sealer{k, part})
+			out = append(out, sealingKey{k, part})
 		}
 		return out, nil
 	}
 }
 
 // recipient is the account of the key as one that was encrypted to.
-func (s sealer) recipient() envelope.KeyUse {
-	return s.part.use(s.key, false, keyset.Encryption, s.part.name)
+func (s sealingKey) recipient() envelope.KeyUse {
+	return s.part.keyUse(s.key, false, keyset.Encryption, s.part.name)
 }
 
-// A signing is a signature under way.
-type signing struct {
-	by     sealer
+// A newSignature is a signature under way.
+type newSignature struct {
+	by     sealingKey
 	sig    *packet.Signature
 	hash   hash.Hash // of what is signed, as far as it was read
 	digest [32]byte
 }
 
-// use is the account of a signature that is done.
-func (s *signing) use() envelope.KeyUse {
+// keyUse is the account of a signature that is done.
+func (s *newSignature) keyUse() envelope.KeyUse {
 	u := signatureUse(s.by.key, s.by.part, true, s.sig)
 	u.Digest = s.digest
 	return u
 }
 
 // begin begins a signature by each of signers.
-func (e *Envelope) begin(c *exchange.Call, signers, recipients []sealer) ([]signing, error) {
+func (e *Envelope) begin(c *exchange.Call, signers, recipients []sealingKey) ([]newSignature, error) {
 	intended := intendedRecipients(recipients)
-	all := make([]signing, len(signers))
+	all := make([]newSignature, len(signers))
 	for i, s := range signers {
 		sig, h, err := s.part.beginSignature(c.At, intended, e.sealContext)
 		if err != nil {
 			return nil, fmt.Errorf("signing with key %s: %w", s.key.ID(), err)
 		}
-		all[i] = signing{by: s, sig: sig, hash: h}
+		all[i] = newSignature{by: s, sig: sig, hash: h}
 	}
 	return all, nil
 }
 
 // finish signs payload and returns the signatures, in reverse (RFC 9580, Section
 // 10.3).
-func finish(c *exchange.Call, all []signing, payload []byte) ([]byte, error) {
+func finish(c *exchange.Call, all []newSignature, payload []byte) ([]byte, error) {
 	hashed := map[openpgp.HashKind]hash.Hash{}
 	for i := range all {
 		s := &all[i]
@@ -217,7 +217,7 @@ func finish(c *exchange.Call, all []signing, payload []byte) ([]byte, error) {
 
 // finishTo completes the signatures over what was written to their hashes, and
 // writes them in reverse.
-func finishTo(c *exchange.Call, dst io.Writer, all []signing) (err error) {
+func finishTo(c *exchange.Call, dst io.Writer, all []newSignature) (err error) {
 	for i := range all {
 		s := &all[i]
 		if err := c.Context().Err(); err != nil {
@@ -238,7 +238,7 @@ func finishTo(c *exchange.Call, dst io.Writer, all []signing) (err error) {
 }
 
 // intendedRecipients names everybody who is encrypted to, by primary key.
-func intendedRecipients(recipients []sealer) []*packet.Recipient {
+func intendedRecipients(recipients []sealingKey) []*packet.Recipient {
 	var out []*packet.Recipient
 	for _, r := range recipients {
 		primary := r.key.Material.(*Key).cert.primary.pub
@@ -273,7 +273,7 @@ func newSessionKey() sessionKey {
 // every OpenPGP program reads: session keys of version 3 (RFC 9580, Section
 // 5.1.1), CFB with a modification detection code (5.13.1). Version 2 is session
 // keys of version 6 (5.1.2) and AEAD (5.13.2).
-func writeSessionKeys(w io.Writer, recipients []sealer, sk sessionKey, suite seipd.Suite) error {
+func writeSessionKeys(w io.Writer, recipients []sealingKey, sk sessionKey, suite seipd.Suite) error {
 	session := 3
 	if suite.Mode != 0 {
 		session = 6
@@ -291,7 +291,7 @@ func writeSessionKeys(w io.Writer, recipients []sealer, sk sessionKey, suite sei
 // 1, which every program reads. The mode is GCM if every recipient lists it with
 // AES-256, being the fastest, or else OCB, which everybody must have (RFC 9580,
 // Section 9.6).
-func suiteFor(recipients []sealer) seipd.Suite {
+func suiteFor(recipients []sealingKey) seipd.Suite {
 	suite := seipd.Suite{Cipher: sealCipher, Mode: packet.AEADModeGCM}
 	for _, r := range recipients {
 		if !r.part.seipd2 {

@@ -131,7 +131,7 @@ func (s *sessionPacket) unwrap(ctx context.Context, k *component) (sk sessionKey
 
 // unwrapRSA decrypts PKCS #1 v1.5, RFC 9580, Sections 5.1.3 and 12.5. The
 // library tells a bad padding from a bad cipher and from a bad checksum by its
-// error; here all are one, and which it is decides nothing but which octets
+// error; here all are one, and which it is decides nothing but which bytes
 // are copied.
 func (s *sessionPacket) unwrapRSA(ctx context.Context, k *component) (sk sessionKey, conforms bool, err error) {
 	sk = randomSessionKey(s.version)
@@ -176,7 +176,7 @@ func conforming(version int, m []byte, padded bool, substitute sessionKey) (sk s
 	good &= subtle.ConstantTimeEq(int32(len(m)), int32(whole))
 	copy(buf, m)
 	if head == 1 {
-		good &= subtle.ConstantTimeByteEq(buf[0], byte(packet.CipherAES256)) | knownCipher(buf[0])
+		good &= subtle.ConstantTimeByteEq(buf[0], byte(packet.CipherAES256)) | refusedCipher(buf[0])
 	}
 	good &= checksum(buf[head:])
 	sk = sessionKey{substitute.cipher, pick(good, buf[head:whole-2], substitute.key)}
@@ -186,9 +186,9 @@ func conforming(version int, m []byte, padded bool, substitute sessionKey) (sk s
 	return sk, good == 1
 }
 
-// knownCipher reports whether the cipher has keys of 32 octets and is not
+// refusedCipher reports whether the cipher has keys of 32 bytes and is not
 // allowed, so that the operator learns of it.
-func knownCipher(c byte) int {
+func refusedCipher(c byte) int {
 	return subtle.ConstantTimeByteEq(c, 10) | subtle.ConstantTimeByteEq(c, 13) // Twofish, Camellia-256
 }
 
@@ -206,7 +206,7 @@ func shorter(version int, m []byte, substitute sessionKey) (sessionKey, bool) {
 	return sk, true
 }
 
-// checksum returns 1 if the last two octets are the sum of those before.
+// checksum returns 1 if the last two bytes are the sum of those before.
 func checksum(m []byte) int {
 	var sum uint16
 	for _, b := range m[:len(m)-2] {

@@ -92,7 +92,7 @@ func (l *lineCloser) Close() error {
 }
 
 // encryptTo writes the session keys and returns a writer of the encrypted data.
-func (e *Envelope) encryptTo(dst io.Writer, recipients []sealer, suite seipd.Suite) (io.WriteCloser, error) {
+func (e *Envelope) encryptTo(dst io.Writer, recipients []sealingKey, suite seipd.Suite) (io.WriteCloser, error) {
 	sk := newSessionKey()
 	if err := writeSessionKeys(dst, recipients, sk, suite); err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (c *closers) Close() error {
 }
 
 // signTo writes the one-pass signatures, the literal, and the signatures.
-func (e *Envelope) signTo(c *exchange.Call, dst io.WriteCloser, signers, recipients []sealer, payload io.Reader) error {
+func (e *Envelope) signTo(c *exchange.Call, dst io.WriteCloser, signers, recipients []sealingKey, payload io.Reader) error {
 	all, err := e.begin(c, signers, recipients)
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (e *Envelope) signTo(c *exchange.Call, dst io.WriteCloser, signers, recipie
 		return err
 	}
 	for _, s := range all {
-		c.SealedOwn(s.use())
+		c.SealedOwn(s.keyUse())
 	}
 	return nil
 }

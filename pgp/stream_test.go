@@ -72,7 +72,7 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A hook calls f once, when so many octets have been read.
+// A hook calls f once, when so many bytes have been read.
 type hook struct {
 	io.Reader
 	at int

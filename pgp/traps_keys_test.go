@@ -29,7 +29,7 @@ func TestT17ShortRSAUnderAnyNumber(t *testing.T) {
 			var b bytes.Buffer
 			require.NoError(t, short.Subkeys[0].PrivateKey.Serialize(&b))
 			p := b.Bytes()
-			p[3+5] = byte(number) // behind the header of three octets, the version, and the time
+			p[3+5] = byte(number) // behind the header of three bytes, the version, and the time
 			parsed, err := packet.Read(bytes.NewReader(p))
 			require.NoError(t, err)
 			sub := parsed.(*packet.PrivateKey)
@@ -51,7 +51,7 @@ func TestT26TextAndMetadata(t *testing.T) {
 	text := func(s *packet.Signature) { s.SigType = packet.SigTypeText }
 	assert.False(t, open(t, e, f.message(lit, sig)).Text)
 	assert.True(t, open(t, e, f.message(lit, signaturePacket(t, partner(), body, text))).Text) // no line ends
-	long := strings.Repeat("0123456789abcdef", 1<<12-1) + "0123456789abcde"                    // up to the last octet of a block
+	long := strings.Repeat("0123456789abcdef", 1<<12-1) + "0123456789abcde"                    // up to the last byte of a block
 	for lines, want := range map[string]envelope.Reason{
 		"pay 1\r\nto A":       "",
 		"pay 1\r\n":           "",
@@ -76,7 +76,7 @@ func TestT26TextAndMetadata(t *testing.T) {
 		m := open(t, e, sealed)
 		assert.Equal(t, lines, string(m.Payload), "what was signed is handed out")
 		assert.True(t, m.Text)
-		// Beside a signature over the octets, the text is no more than that.
+		// Beside a signature over the bytes, the text is no more than that.
 		both := f.message(literalPacket([]byte(lines)), signaturePacket(t, partner(), []byte(lines), text), signaturePacket(t, partner(), []byte(lines), nil))
 		assert.False(t, open(t, e, both).Text)
 	}
@@ -87,7 +87,7 @@ func TestT26TextAndMetadata(t *testing.T) {
 	assert.Equal(t, plain, m, "something that nobody signed is told")
 }
 
-// What says nothing can be added to a message: its octets are no key against
+// What says nothing can be added to a message: its bytes are no key against
 // replay. The digest of a signature is.
 func TestT27PaddingIsNoReplayKey(t *testing.T) {
 	e, f, lit, sig := fixture(t)

@@ -65,7 +65,7 @@ func TestT1NothingBeforeItIsAuthentic(t *testing.T) {
 	payload := bytes.Repeat([]byte("payload "), 50_000)
 	sealed := f.message(literalPacket(payload), signaturePacket(t, partner(), payload, nil))
 	assert.Equal(t, payload, open(t, e, sealed).Payload)
-	rejected(t, e, flip(sealed, len(sealed)-1), envelope.Corrupt) // the last octet of the modification detection code
+	rejected(t, e, flip(sealed, len(sealed)-1), envelope.Corrupt) // the last byte of the modification detection code
 	rejected(t, e, f.message(literalPacket(payload), signaturePacket(t, partner(), body, nil)), envelope.BadSignature)
 }
 
@@ -266,7 +266,7 @@ func TestT24ArmorIsStrict(t *testing.T) {
 func TestUnhashedSubpackets(t *testing.T) {
 	e, f, lit, _ := fixture(t)
 	sig := signaturePacket(t, partner(), body, nil)
-	require.Less(t, sig[1], byte(192), "a length of one octet")
+	require.Less(t, sig[1], byte(192), "a length of one byte")
 	p := sig[2:]
 	hashed := int(p[4])<<8 | int(p[5])
 	unhashed := p[6+hashed:]

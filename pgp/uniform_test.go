@@ -15,9 +15,9 @@ import (
 	"github.com/sealwax/sealwax/pgp"
 )
 
-// Trap T20: for every octet of five kinds of message, changed, the answer is
+// Trap T20: for every byte of five kinds of message, changed, the answer is
 // the same text, and nothing is released. What still opens says the same as
-// before: a changed octet that means nothing, such as the ID of a recipient
+// before: a changed byte that means nothing, such as the ID of a recipient
 // that is hidden instead, or a reserved bit, changes no more than that.
 func TestT20EveryOctetChanged(t *testing.T) {
 	v6 := v6Own(t)
@@ -48,15 +48,15 @@ func TestT20EveryOctetChanged(t *testing.T) {
 				m, err := e.Open(context.Background(), changed)
 				if err == nil {
 					opened++
-					assert.Equal(t, body, m.Payload, "octet %d", i)
+					assert.Equal(t, body, m.Payload, "byte %d", i)
 					continue
 				}
 				assert.Nil(t, m)
 				oe, ok := errors.AsType[*envelope.OpenError](err)
-				require.True(t, ok, "octet %d: %v", i, err)
+				require.True(t, ok, "byte %d: %v", i, err)
 				assert.Equal(t, "envelope: message rejected", fmt.Sprintf("%+v", oe))
 			}
-			assert.LessOrEqual(t, opened, 2, "more octets than those that mean nothing")
+			assert.LessOrEqual(t, opened, 2, "more bytes than those that mean nothing")
 		})
 	}
 }

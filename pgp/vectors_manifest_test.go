@@ -142,7 +142,7 @@ func quick(t *testing.T, step func()) {
 	assert.Less(t, took, limit)
 }
 
-// octets returns a file, without the hexadecimal of go-crypto's sources.
+// bytes returns a file, without the hexadecimal of go-crypto's sources.
 func (v *manifest) octets(t *testing.T, name string) []byte {
 	raw, err := os.ReadFile(v.file(name))
 	require.NoError(t, err)
@@ -236,7 +236,7 @@ func (v *manifest) payload(name string, payload []byte) string {
 			return plain
 		}
 	}
-	return fmt.Sprintf("%d octets", len(payload))
+	return fmt.Sprintf("%d bytes", len(payload))
 }
 
 // The messages that go-crypto exchanges with other implementations, with the

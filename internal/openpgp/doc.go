@@ -1,6 +1,6 @@
 // Package openpgp reads and writes the wire of OpenPGP, RFC 9580: packets, ASCII
 // armor, the grammar of a message. It knows no keys, no policy, and no trust.
 //
-// Each rule is written once, for octets in memory and for a stream alike: a
-// [Reader] takes runs of octets, and memory is one run.
+// Each rule is written once, for bytes in memory and for a stream alike: a
+// [Reader] takes runs of bytes, and memory is one run.
 package openpgp

@@ -82,7 +82,7 @@ func (e *Encrypted) add(tag byte, body *Body) error {
 	return err
 }
 
-// clip returns octets that stay as they are when the input is read further.
+// clip returns bytes that stay as they are when the input is read further.
 func clip(octets []byte, in *Reader) []byte {
 	if in.more == nil {
 		return octets

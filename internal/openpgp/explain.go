@@ -29,7 +29,7 @@ var beginnings = []struct{ octets, what string }{
 	{"\xfe\xff", "it is text in UTF-16; write it in ASCII"},
 	{"-\x00-\x00", "it is text in UTF-16; write it in ASCII"},
 	{"\x00-\x00-", "it is text in UTF-16; write it in ASCII"},
-	{"\xef\xbf\xbd", "octets of it were replaced because they are no text; send octets, or base64"},
+	{"\xef\xbf\xbd", "bytes of it were replaced because they are no text; send bytes, or base64"},
 	{"-----BEGIN CERTIFICATE", "it is an X.509 certificate, and not an OpenPGP one"},
 	{"-----BEGIN X509 CERTIFICATE", "it is an X.509 certificate, and not an OpenPGP one"},
 	{"-----BEGIN TRUSTED CERTIFICATE", "it is an X.509 certificate, and not an OpenPGP one"},
@@ -83,7 +83,7 @@ func seems(head []byte) string {
 		return "its line ends are lost; they must be kept"
 	}
 	if len(head) > 8 && (head[0] == 0xc2 || head[0] == 0xc3) && validUTF8(head) {
-		return "octets of a binary message were turned into text (UTF-8) on their way; send octets, or base64"
+		return "bytes of a binary message were turned into text (UTF-8) on their way; send bytes, or base64"
 	}
 	return ""
 }

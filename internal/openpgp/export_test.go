@@ -27,7 +27,7 @@ type writer func([]byte)
 
 func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
 
-// runs returns in, in runs of n octets, each in the same memory.
+// runs returns in, in runs of n bytes, each in the same memory.
 func runs(in []byte, n int) func() ([]byte, error) {
 	buf := make([]byte, n)
 	return func() ([]byte, error) {
@@ -40,7 +40,7 @@ func runs(in []byte, n int) func() ([]byte, error) {
 	}
 }
 
-// ReadStream returns the octets of a message in a stream.
+// ReadStream returns the bytes of a message in a stream.
 func ReadStream(src io.Reader) (out []byte, err error) {
 	next := decodeStream(src)
 	for {

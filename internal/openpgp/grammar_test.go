@@ -26,7 +26,7 @@ func literal(payload string) []byte {
 	return pkt(openpgp.TagLiteral, []byte("b\x03abc\x00\x00\x00\x00"+payload))
 }
 
-// partial writes a packet in parts of 2^power octets.
+// partial writes a packet in parts of 2^power bytes.
 func partial(tag byte, power int, body []byte) []byte {
 	out := []byte{0xc0 | tag}
 	for ; len(body) > 1<<power; body = body[1<<power:] {
@@ -107,7 +107,7 @@ var inner = []struct {
 	{"too large, compressed", zip(2, literal(strings.Repeat("x", 2*maxSize))), "", "larger than MaxSize"},
 }
 
-// The grammar is one for octets in memory and for a stream in runs of any size.
+// The grammar is one for bytes in memory and for a stream in runs of any size.
 func TestGrammar(t *testing.T) {
 	for _, tt := range inner {
 		t.Run(tt.name, func(t *testing.T) {

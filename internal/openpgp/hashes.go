@@ -75,7 +75,7 @@ func (h *Hashes) write(run []byte) {
 
 // Canonical reports whether every line of the payload ends with CR and LF, and
 // neither stands alone: the one form in which a signature over text (RFC 9580,
-// Section 5.2.4) fixes the octets.
+// Section 5.2.4) fixes the bytes.
 func (h *Hashes) Canonical() bool {
 	if h.memory {
 		var l lineEnds
@@ -86,7 +86,7 @@ func (h *Hashes) Canonical() bool {
 }
 
 // lineEnds looks for line ends that are not CR and LF.
-type lineEnds struct{ bad, open bool } // open: the last octet is a CR
+type lineEnds struct{ bad, open bool } // open: the last byte is a CR
 
 func (l *lineEnds) write(run []byte) {
 	if l.bad || len(run) == 0 {

@@ -86,7 +86,7 @@ func AppendLength(out []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint32(append(out, 255), uint32(n))
 }
 
-// Guard runs a step of the library on octets of a stranger. A panic in there
+// Guard runs a step of the library on bytes of a stranger. A panic in there
 // is a flaw of the library that must not take the server down: it becomes an
 // error, and so a rejected message or a key that cannot be read.
 func Guard(step func() error) (err error) {

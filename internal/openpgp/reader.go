@@ -12,21 +12,21 @@ var (
 	ErrLarge     = errors.New("a packet is larger than any of its type")
 )
 
-// A Reader reads packets, RFC 9580, Section 4.2, from octets in memory, which it
+// A Reader reads packets, RFC 9580, Section 4.2, from bytes in memory, which it
 // does not copy, or from a stream.
 type Reader struct {
-	run  []byte                 // octets at hand
+	run  []byte                 // bytes at hand
 	more func() ([]byte, error) // the next ones, valid until it is called again; nil if there are none
 	err  error                  // of more, but for io.EOF
 }
 
-// NewReader returns a Reader of octets in memory.
+// NewReader returns a Reader of bytes in memory.
 func NewReader(in []byte) *Reader { return &Reader{run: in} }
 
 // newRunReader returns a Reader of what more returns, up to io.EOF.
 func newRunReader(more func() ([]byte, error)) *Reader { return &Reader{more: more} }
 
-// fill makes sure that there is an octet at hand. It returns io.EOF at the end.
+// fill makes sure that there is a byte at hand. It returns io.EOF at the end.
 func (r *Reader) fill() error {
 	for len(r.run) == 0 {
 		switch {
@@ -73,7 +73,7 @@ func (r *Reader) Next() (tag byte, body *Body, err error) {
 	if err := body.length(); err != nil {
 		return 0, nil, err
 	}
-	// A first part of less than 512 octets is no reason to refuse: that rule
+	// A first part of less than 512 bytes is no reason to refuse: that rule
 	// (Section 4.2.1.4) is for writers, and old ones do not keep it.
 	if body.partial && !streamed(tag) {
 		return 0, nil, ErrHeader
@@ -81,7 +81,7 @@ func (r *Reader) Next() (tag byte, body *Body, err error) {
 	return tag, body, nil
 }
 
-// Packet returns the next packet as a whole, of at most max octets. It returns
+// Packet returns the next packet as a whole, of at most max bytes. It returns
 // io.EOF at the end.
 func (r *Reader) Packet(max int64) (Packet, error) {
 	tag, body, err := r.Next()
@@ -157,7 +157,7 @@ func truncated(err error) error {
 	return err
 }
 
-// Next returns the next octets of the body, at most max of them: without a copy,
+// Next returns the next bytes of the body, at most max of them: without a copy,
 // and valid until the input is read further. It returns io.EOF at the end.
 func (b *Body) Next(max int) ([]byte, error) {
 	for b.left == 0 && !b.endless {
@@ -193,7 +193,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	return copy(p, octets), err
 }
 
-// Whole returns all of the body if it has at most max octets: without a copy, if
+// Whole returns all of the body if it has at most max bytes: without a copy, if
 // it has one part and is in memory.
 func (b *Body) Whole(max int64) ([]byte, error) {
 	if !b.partial && b.left > max {
@@ -221,7 +221,7 @@ func (b *Body) Whole(max int64) ([]byte, error) {
 	}
 }
 
-// Rest returns what has not been read of octets in memory.
+// Rest returns what has not been read of bytes in memory.
 func (r *Reader) Rest() []byte { return r.run }
 
 // Drain reads what is left of the input, and returns its error.

@@ -25,12 +25,12 @@ const (
 	StandardBase64 = "base64"
 )
 
-// Errors about how octets are written. [Explain] says more.
+// Errors about how bytes are written. [Explain] says more.
 var (
 	ErrEmpty     = errors.New("empty input")
 	ErrNotBase64 = errors.New("neither an OpenPGP packet, nor armor, nor base64")
 	ErrAlphabets = errors.New("base64 that mixes both alphabets")
-	ErrTwice     = errors.New("base64 of ASCII armor: it is encoded twice; encode the binary octets once")
+	ErrTwice     = errors.New("base64 of ASCII armor: it is encoded twice; encode the binary bytes once")
 	ErrArmor     = errors.New("invalid ASCII armor")
 	ErrArmorType = errors.New("ASCII armor of another type")
 )
@@ -43,7 +43,7 @@ const (
 	firstOctets = 16
 )
 
-// A decoder finds out how octets are written, and decodes them: binary as it is,
+// A decoder finds out how bytes are written, and decodes them: binary as it is,
 // ASCII armor, or base64 in one of its two alphabets. It is fed with the input in
 // runs of any size, and what it accepts does not depend on their size.
 //
@@ -63,7 +63,7 @@ type decoder struct {
 	err      error
 
 	head     []byte // in armor: the line so far
-	heads    int    // octets of header lines
+	heads    int    // bytes of header lines
 	kind     string // of armor
 	group    [4]byte
 	n        int   // letters in group
@@ -113,7 +113,7 @@ func (d *decoder) close() error {
 	return d.err
 }
 
-// check looks at the first octets of what was decoded, once.
+// check looks at the first bytes of what was decoded, once.
 func (d *decoder) check() error {
 	if d.checked {
 		return nil
@@ -368,7 +368,7 @@ func (d *decoder) after(in []byte) ([]byte, error) {
 	return nil, fmt.Errorf("%w: text after its end", ErrArmor)
 }
 
-// DecodeMessage returns the octets of a message in memory, and the name of its
+// DecodeMessage returns the bytes of a message in memory, and the name of its
 // encoding. The result is in itself if that is binary. Otherwise it is in space, if
 // that is large enough.
 func DecodeMessage(in, space []byte) (binary []byte, encoding string, err error) {
@@ -398,7 +398,7 @@ func DecodeKeys(in []byte) ([]byte, error) {
 	return d.out, d.close()
 }
 
-// decodeStream returns the runs of octets of a message in a stream, whose first is
+// decodeStream returns the runs of bytes of a message in a stream, whose first is
 // at least [firstOctets] long unless there is no more.
 func decodeStream(src io.Reader) func() ([]byte, error) {
 	d := newDecoder(false, ArmorMessage)

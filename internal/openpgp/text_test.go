@@ -15,7 +15,7 @@ import (
 	"github.com/sealwax/sealwax/internal/openpgp"
 )
 
-// octets is no message, but begins like one; it has a letter of each alphabet.
+// bytes is no message, but begins like one; it has a letter of each alphabet.
 var octets = append([]byte{0xc1, 0xfb, 0xff, 0xbf}, bytes.Repeat([]byte{0xfb, 0xf0, 7, 0x3e}, 60)...)
 
 func armor(head, text, end string) string {
@@ -209,7 +209,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("in memory: %v; in runs of %d: %v", err, 1+int(run), streamErr)
 		}
 		if err == nil && !bytes.Equal(out, streamed) {
-			t.Fatal("other octets")
+			t.Fatal("other bytes")
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
-// Chunk sizes of AEAD are 2^(6+octet). RFC 9580, Section 5.13.2, ends at 16.
+// Chunk sizes of AEAD are 2^(6+byte). RFC 9580, Section 5.13.2, ends at 16.
 const (
 	maxChunkOctet  = 16
 	sealChunkOctet = 10 // 64 KiB; less for a shorter body, so that the reader needs no more memory than it has
@@ -24,12 +24,12 @@ const (
 // tag, and a final tag over the length of all. It is used by one goroutine.
 type chunks struct {
 	aead  cipher.AEAD
-	nonce []byte // with the index in its last 8 octets, or to be XORed there
+	nonce []byte // with the index in its last 8 bytes, or to be XORed there
 	data  []byte // associated data
 	libre bool
 	size  int
 	index uint64
-	total uint64 // octets of plaintext so far
+	total uint64 // bytes of plaintext so far
 }
 
 // chunks derives the keys of a body.

@@ -13,7 +13,7 @@ import (
 )
 
 // Data of SEIPD version 1, RFC 9580, Section 5.13.1: CFB without an IV over a
-// random block whose last two octets are repeated, the plaintext, and a
+// random block whose last two bytes are repeated, the plaintext, and a
 // modification detection code. The mode is written here, with the block cipher of
 // the standard library, because the library that this package uses computes it
 // byte by byte: on a large message that is most of the time.
@@ -34,10 +34,10 @@ type cfbWriter struct {
 	pool  *scratch.Pool
 	space *[]byte // mask of the next block, then room for what is encrypted at a time
 	rest  [aes.BlockSize]byte
-	n     int // octets in rest: not a block yet
+	n     int // bytes in rest: not a block yet
 }
 
-// cfbBlock is how much is encrypted at a time, in octets: it stays in the cache
+// cfbBlock is how much is encrypted at a time, in bytes: it stays in the cache
 // next to the processor, and is a multiple of 3, for base64.
 const cfbBlock = 6 << 10
 

@@ -25,7 +25,7 @@ type Header struct {
 	Mode   packet.AEADMode
 
 	chunk byte
-	salt  []byte // 32 octets, or the initial nonce of LibrePGP
+	salt  []byte // 32 bytes, or the initial nonce of LibrePGP
 }
 
 var (

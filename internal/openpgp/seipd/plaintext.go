@@ -7,7 +7,7 @@ import (
 )
 
 // Block is how much of a stream is authenticated at a time in a later pass, in
-// octets.
+// bytes.
 const Block = 64 << 10
 
 var (
@@ -15,7 +15,7 @@ var (
 	// wrong with it.
 	ErrIntegrity = errors.New("the content is not intact")
 
-	// ErrChanged is returned by a later pass that meets other octets than the
+	// ErrChanged is returned by a later pass that meets other bytes than the
 	// first one authenticated.
 	ErrChanged = errors.New("the message changed while it was opened")
 )
@@ -28,13 +28,13 @@ type Plaintext struct {
 	next   func() ([]byte, error)
 }
 
-// Size is the size of the encrypted data, in octets.
+// Size is the size of the encrypted data, in bytes.
 func (p *Plaintext) Size() int64 { return p.size }
 
 // Memory returns all of it, if it was decrypted in memory.
 func (p *Plaintext) Memory() (octets []byte, ok bool) { return p.memory, p.next == nil }
 
-// Next returns the next octets, which are valid until it is called again, and
+// Next returns the next bytes, which are valid until it is called again, and
 // io.EOF at the end. It is for plaintext that is not in memory; its errors are
 // those of the source, and [ErrChanged].
 func (p *Plaintext) Next() ([]byte, error) {
@@ -45,7 +45,7 @@ func (p *Plaintext) Next() ([]byte, error) {
 }
 
 // A Checked is what the first pass over a stream keeps: the data was intact, and
-// this is how to know its octets again.
+// this is how to know its bytes again.
 type Checked struct {
 	header *Header
 	key    []byte
@@ -115,7 +115,7 @@ type blocks struct {
 	end  error
 }
 
-// A stream decrypts a body. It returns io.EOF after the last octet of intact data
+// A stream decrypts a body. It returns io.EOF after the last byte of intact data
 // and no other data, [ErrIntegrity], or the error of its source.
 type stream interface {
 	next() ([]byte, error)

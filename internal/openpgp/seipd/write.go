@@ -26,7 +26,7 @@ func (s Suite) NewWriter(pool *scratch.Pool, dst io.Writer, key []byte, size int
 	return newCFBWriter(pool, dst, key)
 }
 
-// BodySize is the size of the body of so many octets of plaintext.
+// BodySize is the size of the body of so many bytes of plaintext.
 func (s Suite) BodySize(plain int64) int64 {
 	if s.Mode != 0 {
 		const head, tag = 4 + 32, 16
@@ -36,7 +36,7 @@ func (s Suite) BodySize(plain int64) int64 {
 	return 1 + cfbPrefix + plain + cfbCode
 }
 
-// chunkOctet is the chunk size for so many octets of plaintext.
+// chunkOctet is the chunk size for so many bytes of plaintext.
 func chunkOctet(plain int64) byte {
 	return byte(min(sealChunkOctet, max(0, bits.Len64(uint64(plain))-6)))
 }
