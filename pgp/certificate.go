@@ -21,6 +21,7 @@ type certificate struct {
 	primary part
 	users   []user
 	subkeys []part
+	loose   []selfSig // bindings and revocations of subkeys that stand elsewhere, until verify finds their places
 }
 
 // A part is the primary key or a subkey with the signatures on it.
@@ -70,7 +71,41 @@ func readCertificates(in []byte, passphrase []byte) ([]*certificate, error) {
 	if len(all) == 0 {
 		return nil, errNoCertificate
 	}
+	refile(all)
 	return all, nil
+}
+
+// refile hands a revocation that stands in another certificate of the same file to
+// the one whose key made it.
+func refile(all []*certificate) {
+	if len(all) == 1 {
+		return
+	}
+	owners := map[string]*certificate{}
+	for _, c := range all {
+		owners[string(fingerprint(c.primary.pub))] = c
+		owners[keyIDName(c.primary.pub.KeyId)] = c
+	}
+	for _, c := range all {
+		moved := func(s selfSig) bool {
+			to := owners[s.info.name()]
+			if !s.info.revocation() || to == nil || to == c {
+				return false
+			}
+			again := newSelfSig(s.raw, to.primary.pub)
+			if s.info.kind == sigKeyRevocation {
+				to.primary.sigs = append(to.primary.sigs, again)
+			} else {
+				to.loose = append(to.loose, again)
+			}
+			return true
+		}
+		c.primary.sigs = slices.DeleteFunc(slices.Clone(c.primary.sigs), moved)
+		c.loose = slices.DeleteFunc(slices.Clone(c.loose), moved)
+		for i := range c.subkeys {
+			c.subkeys[i].sigs = slices.DeleteFunc(c.subkeys[i].sigs, moved)
+		}
+	}
 }
 
 // A certReader collects the packets of one certificate.
@@ -79,7 +114,6 @@ type certReader struct {
 	cert       *certificate
 	on         *[]selfSig // where the next certification or binding goes; nil drops it
 	user       bool       // on is that of a User ID
-	loose      []selfSig  // bindings and revocations of subkeys that stand elsewhere
 }
 
 // fail names the certificate that could not be read, by its place and, if its
@@ -97,9 +131,6 @@ func (r *certReader) finish(all *[]*certificate) error {
 	}
 	if len(*all) == maxKeys {
 		return fmt.Errorf("more than %d certificates", maxKeys)
-	}
-	if err := r.cert.verify(r.loose); err != nil {
-		return r.fail(len(*all), err)
 	}
 	*all = append(*all, r.cert)
 	*r = certReader{passphrase: r.passphrase}
@@ -140,7 +171,7 @@ func (r *certReader) file(s selfSig) {
 		r.cert.primary.sigs = append(r.cert.primary.sigs, s)
 	case sigSubkeyBinding, sigSubkeyRevocation:
 		if r.on != nil && (r.user || r.on == &r.cert.primary.sigs) {
-			r.loose = append(r.loose, s)
+			r.cert.loose = append(r.cert.loose, s)
 			return
 		}
 		fallthrough
@@ -379,6 +410,8 @@ func (c *certificate) merge(d *certificate) (union *certificate, added bool, err
 	}
 	out := &certificate{primary: c.primary, users: slices.Clone(c.users), subkeys: slices.Clone(c.subkeys)}
 	added = out.primary.merge(d.primary)
+	out.loose = slices.Clone(c.loose)
+	added = mergeSigs(&out.loose, d.loose) || added
 	users := make(map[string]int, len(out.users))
 	for i, u := range out.users {
 		users[u.key()] = i

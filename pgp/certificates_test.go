@@ -109,6 +109,49 @@ func TestRevocationAnywhere(t *testing.T) {
 	assert.True(t, revokedFor(t, k, revoked))
 }
 
+// In a file of several certificates it is that of the key that made it; and of two
+// copies, what one says of a subkey counts that only the other one has.
+func TestRevocationInAnotherCertificate(t *testing.T) {
+	k, other := newKey(t, "R <r@r.example>"), newKey(t, "O <o@o.example>")
+	e := entity(t, k)
+	file := bytes.Join([][]byte{binaryKey(t, public(k)), binaryKey(t, public(other)), keyRevocation(t, e, nil)}, nil)
+	keys, err := pgp.ReadKeys(bytes.NewReader(file))
+	require.NoError(t, err)
+	require.Len(t, keys, 2)
+	assert.True(t, revokedFor(t, k, keys[0]))
+	assert.False(t, revokedFor(t, other, keys[1]))
+
+	cert := packets(t, binaryKey(t, public(k)))
+	without := append(bytes.Join(cert[:3], nil), subkeyRevocation(t, e, e.Subkeys[0].PublicKey)...)
+	_, err = pgp.ReadKey(bytes.NewReader(without))
+	assert.ErrorContains(t, err, "subkey revocation")
+	for _, both := range [][]byte{append(bytes.Clone(without), bytes.Join(cert, nil)...), append(bytes.Join(cert, nil), without...)} {
+		p, err := pgp.ReadKey(bytes.NewReader(both))
+		require.NoError(t, err)
+		_, err = newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, p)}).Seal(t.Context(), body)
+		assert.ErrorIs(t, err, envelope.ErrNoKey)
+	}
+}
+
+// A certificate of the largest size is read, written in armor, and read again.
+func TestLargestCertificate(t *testing.T) {
+	cert := binaryKey(t, public(partner()))
+	id := make([]byte, 2000)
+	for i := 0; len(cert)+len(id)+6 < 1<<20; i++ {
+		copy(id, fmt.Sprintf("%08d", i))
+		cert = append(cert, rawPacket(13, id)...)
+	}
+	k, err := pgp.ReadKey(bytes.NewReader(cert))
+	require.NoError(t, err)
+	again, err := pgp.ReadKey(bytes.NewReader(mustCertificate(t, k)))
+	require.NoError(t, err)
+	assert.Equal(t, k.Info(), again.Info())
+	_, _, err = k.Refresh(again)
+	require.NoError(t, err)
+	_, err = pgp.ReadKey(bytes.NewReader(append(cert, cert...)))
+	assert.ErrorContains(t, err, "more than 1048576 bytes")
+}
+
 // A subkey revocation counts for the subkey that it verifies for, wherever it stands.
 func TestSubkeyRevocationAnywhere(t *testing.T) {
 	k, err := newKey(t, "S <s@s.example>").WithNewSubkey(t.Context(), year)

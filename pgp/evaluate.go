@@ -299,7 +299,9 @@ func curveName(k *packet.PublicKey) string {
 }
 
 // keyName is the key ID as messages spell it.
-func (k *component) keyName() string { return fmt.Sprintf("%016X", k.keyID) }
+func (k *component) keyName() string { return keyIDName(k.keyID) }
+
+func keyIDName(id uint64) string { return fmt.Sprintf("%016X", id) }
 
 // whyNot says why the component does not seal for a use at the given time; it is
 // empty if it does, as far as the certificate decides that.

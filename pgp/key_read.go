@@ -9,7 +9,7 @@ import (
 )
 
 // ReadKey reads exactly one certificate, armored or binary, from at most 1 MiB
-// of r. A private half must not be encrypted; see [ReadLockedKey].
+// of r before its armor. A private half must not be encrypted; see [ReadLockedKey].
 //
 // It returns an error if the certificate has no valid self-signature, or no part
 // that is fit for a use, and says why of each part. A revocation counts wherever it
@@ -53,16 +53,16 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 	if err := notUnderFIPSOnly(); err != nil {
 		return nil, fmt.Errorf("pgp: reading keys: %w", err)
 	}
-	in, err := io.ReadAll(io.LimitReader(r, maxKeyFile+1))
+	in, err := io.ReadAll(io.LimitReader(r, maxArmoredKeyFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("pgp: reading keys: %w", err)
-	}
-	if len(in) > maxKeyFile {
-		return nil, fmt.Errorf("pgp: keys of more than %d bytes", maxKeyFile)
 	}
 	binary, err := openpgp.DecodeKeys(in)
 	if err != nil {
 		return nil, fmt.Errorf("pgp: %w", openpgp.Explain(in, err))
+	}
+	if len(in) > maxArmoredKeyFile || len(binary) > maxKeyFile {
+		return nil, fmt.Errorf("pgp: keys of more than %d bytes", maxKeyFile)
 	}
 	certs, err := readCertificates(binary, passphrase)
 	switch {
@@ -76,6 +76,9 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 	}
 	keys := make([]*Key, len(certs))
 	for i, c := range certs {
+		if err := c.verify(); err != nil {
+			return nil, fmt.Errorf("pgp: certificate %s: %w", fingerprint(c.primary.pub), err)
+		}
 		if keys[i], err = newKey(c); err != nil {
 			return nil, fmt.Errorf("pgp: %w", err)
 		}

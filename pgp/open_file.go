@@ -30,7 +30,7 @@ func OpenFile(fsys fs.FS, passphrase func(ctx context.Context, k keyset.Manifest
 			return nil, fmt.Errorf("pgp: %w", err)
 		}
 		defer f.Close()
-		raw, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+		raw, err := io.ReadAll(io.LimitReader(f, maxArmoredKeyFile+1))
 		if err != nil {
 			return nil, fmt.Errorf("pgp: %w: %w", keyset.ErrUnavailable, err)
 		}

@@ -151,7 +151,7 @@ func (i *sigInfo) name() string {
 	case len(named.fingerprints) != 0:
 		return string(fingerprintID(named.fingerprints[0]))
 	case len(named.keyIDs) != 0 && named.keyIDs[0] != 0:
-		return fmt.Sprintf("%016X", named.keyIDs[0])
+		return keyIDName(named.keyIDs[0])
 	}
 	return ""
 }

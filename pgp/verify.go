@@ -17,8 +17,10 @@ const maxChecks = 1024
 // verify verifies each signature by the key of the certificate, once, and finds
 // the places of those that stand elsewhere. What does not verify counts for
 // nothing, but for a revocation: that one is never taken for absent.
-func (c *certificate) verify(loose []selfSig) error {
+func (c *certificate) verify() error {
 	v := verifier{primary: c.primary.pub}
+	loose := c.loose
+	c.loose = nil
 	for i := range c.primary.sigs {
 		v.onPrimary(&c.primary.sigs[i])
 	}
@@ -183,20 +185,27 @@ func keyIDOf(fingerprint []byte) (id uint64) {
 
 // countSelf returns an error if the certificate could not be read again.
 func (c *certificate) countSelf() error {
-	n := 0
-	count := func(sigs []selfSig) {
+	n, size := 0, 0
+	count := func(p openpgp.Packet, sigs []selfSig) {
+		const head = 6
+		size += head + len(p.Body)
 		for _, s := range sigs {
+			size += head + len(s.raw.Body)
 			if s.sig != nil {
 				n++
 			}
 		}
 	}
-	count(c.primary.sigs)
+	count(c.primary.raw, c.primary.sigs)
+	count(openpgp.Packet{}, c.loose)
 	for _, u := range c.users {
-		count(u.sigs)
+		count(u.raw, u.sigs)
 	}
 	for _, k := range c.subkeys {
-		count(k.sigs)
+		count(k.raw, k.sigs)
+	}
+	if size > maxKeyFile {
+		return fmt.Errorf("more than %d bytes together", maxKeyFile)
 	}
 	if 2*n > maxChecks { // a binding may be verified twice
 		return fmt.Errorf("more than %d signatures by the key itself together", maxChecks/2)
