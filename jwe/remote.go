@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sealwax/sealwax/internal/exchange"
+	remotely "github.com/sealwax/sealwax/internal/remote"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -111,7 +111,7 @@ func (r *remoteKey) call(ctx context.Context, id keyset.ID, f func(crypto.Privat
 	case refused:
 		return nil, false, nil
 	}
-	return nil, false, exchange.Outage(ctx, id, err)
+	return nil, false, remotely.Outage(ctx, id, err)
 }
 
 // sign returns the signature as the service makes it. A signature that is

@@ -126,11 +126,11 @@ func New(c Config) (*Envelope, error) {
 }
 
 // ContentType implements [envelope.Envelope]. It is
-// "application/byte-stream; charset=utf-8" for [Base64URL] and [Binary], and
+// "application/octet-stream; charset=utf-8" for [Base64URL] and [Binary], and
 // "application/pgp-encrypted" for [Armor].
 func (e *Envelope) ContentType() string {
 	if e.encoding == Armor {
 		return "application/pgp-encrypted"
 	}
-	return "application/byte-stream; charset=utf-8"
+	return "application/octet-stream; charset=utf-8"
 }

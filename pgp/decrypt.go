@@ -1,8 +1,6 @@
 package pgp
 
 import (
-	"bytes"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"runtime"
@@ -10,6 +8,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -36,7 +35,7 @@ type opened struct {
 // packet does so with a chance of about 2^-40.
 //
 // last tells attempt that no candidate comes after this one.
-func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKey, last bool) (bool, error)) (*opened, error) {
+func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk cert.SessionKey, last bool) (bool, error)) (*opened, error) {
 	all, err := e.trials(c, o)
 	if err != nil {
 		return nil, err
@@ -56,7 +55,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKe
 				outage = u.err // another key may open the message all the same
 				continue
 			}
-			if !u.conforms && !u.session.rsa() || d.bodies == o.maxBodies() {
+			if !u.conforms && !u.session.IsRSA() || d.bodies == o.maxBodies() {
 				continue
 			}
 			d.last = len(trials) == 0 && i == len(unwrapped)-1
@@ -66,7 +65,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKe
 			}
 			if out != nil {
 				key, _ := c.Own.Lookup(u.id)
-				out.use = u.part.keyUse(key, true, keyset.Encryption, u.part.name)
+				out.use = keyUse(u.part, key, true, keyset.Encryption, u.part.Name)
 				return out, nil
 			}
 		}
@@ -80,7 +79,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk sessionKe
 // A decryption counts the attempts on one body.
 type decryption struct {
 	o         *outer
-	attempt   func(sk sessionKey, last bool) (bool, error)
+	attempt   func(sk cert.SessionKey, last bool) (bool, error)
 	last      bool // there is no candidate after this one
 	bodies    int
 	unwrapped bool  // a session key that conforms reached the body
@@ -89,12 +88,12 @@ type decryption struct {
 
 // try decrypts the body with one candidate. A candidate for a cipher that is
 // not allowed costs what any other does.
-func (d *decryption) try(sk sessionKey, conforms bool) (*opened, error) {
+func (d *decryption) try(sk cert.SessionKey, conforms bool) (*opened, error) {
 	d.bodies++
 	content, refused := d.o.content(sk)
-	if size, fixed := d.o.keySize(); refused != nil || fixed && len(sk.key) != size {
-		sk = randomSessionKey(3)
-		sk.key = sk.key[:size]
+	if size, fixed := d.o.keySize(); refused != nil || fixed && len(sk.Key) != size {
+		sk = cert.RandomSessionKey(3)
+		sk.Key = sk.Key[:size]
 	}
 	intact, err := d.attempt(sk, d.last)
 	if conforms {
@@ -146,13 +145,13 @@ func notForUs(c *exchange.Call, o *outer) error {
 		for _, part := range key.lax {
 			for _, s := range o.sessions {
 				switch {
-				case !s.names(part):
-				case !part.encrypt:
+				case !s.Names(part):
+				case !part.Encrypt:
 					return fmt.Errorf("the message names %s of our key %s, which does not decrypt: "+
-						"the partner must encrypt to the encryption subkey", part.id, k.ID())
-				case s.version != o.sessionVersion():
+						"the partner must encrypt to the encryption subkey", part.ID, k.ID())
+				case s.Version != o.sessionVersion():
 					return fmt.Errorf("the message names our key %s in a session key packet of version %d, "+
-						"which does not go with its encrypted data", k.ID(), s.version)
+						"which does not go with its encrypted data", k.ID(), s.Version)
 				default:
 					return fmt.Errorf("the message names our key %s, which is %s and does not open", k.ID(), k.State)
 				}
@@ -170,18 +169,10 @@ func toRevoked(c *exchange.Call, o *outer) bool {
 			if !ok || k.State != keyset.Revoked {
 				continue
 			}
-			if slices.ContainsFunc(key.lax, s.names) {
+			if slices.ContainsFunc(key.lax, s.Names) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// pick returns a if choose is 1 and b if it is 0, which must be of one length,
-// without a branch.
-func pick(choose int, a, b []byte) []byte {
-	out := bytes.Clone(b)
-	subtle.ConstantTimeCopy(choose, out, a)
-	return out
 }

@@ -17,7 +17,7 @@ func Example_standardPayments() {
 		return pgp.Config{Own: own, Peer: peer}
 	})
 	// Output:
-	// application/byte-stream; charset=utf-8, base64url
+	// application/octet-stream; charset=utf-8, base64url
 	// signed with RSA-3072/SHA-384, encrypted to RSA-3072, content AES-256/CFB
 	// opened {"amount":"12.50"}
 }

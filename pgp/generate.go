@@ -13,6 +13,8 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	library "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 )
 
 // An Algorithm is a choice for [GenerateKey].
@@ -60,8 +62,7 @@ func generateKey(name string, alg Algorithm, validity time.Duration, at time.Tim
 	if len(e.Subkeys) != 1 {
 		return nil, errors.New("pgp: generate key: no subkey was made")
 	}
-	primary, subkey := part{pub: e.PrimaryKey, priv: e.PrivateKey}, part{pub: e.Subkeys[0].PublicKey, priv: e.Subkeys[0].PrivateKey}
-	cert, err := certify(context.Background(), name, primary, subkey, at, validity)
+	cert, err := cert.CertifyPair(context.Background(), name, e.PrivateKey, e.Subkeys[0].PrivateKey, at, validity)
 	if err != nil {
 		return nil, fmt.Errorf("pgp: generate key: %w", err)
 	}

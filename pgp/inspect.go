@@ -33,11 +33,11 @@ func Inspect(sealed []byte) (*envelope.Outline, error) {
 	}
 	for _, s := range o.sessions {
 		name := keyset.ID("")
-		if !s.hidden() {
-			name = s.name()
+		if !s.Hidden() {
+			name = s.Name()
 		}
 		out.Recipients = append(out.Recipients, name)
-		out.Algorithms = append(out.Algorithms, algorithmName(s.algorithm))
+		out.Algorithms = append(out.Algorithms, algorithmName(s.Algorithm))
 	}
 	return out, nil
 }

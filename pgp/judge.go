@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
 	"time"
@@ -15,20 +16,21 @@ import (
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/keyset"
 )
 
 // keyUse is the account of one use of k, a component of the key in entry.
-func (k *component) keyUse(entry keyset.Key, own bool, use keyset.Use, algorithm string) envelope.KeyUse {
+func keyUse(k *cert.Component, entry keyset.Key, own bool, use keyset.Use, algorithm string) envelope.KeyUse {
 	u := exchange.Use(entry, own, use, algorithm)
-	if !k.primary {
-		u.Subkey = k.id
+	if !k.Primary {
+		u.Subkey = k.ID
 	}
 	return u
 }
 
-func signatureUse(k keyset.Key, c *component, own bool, sig *packet.Signature) envelope.KeyUse {
-	u := c.keyUse(k, own, keyset.Signing, c.name+"/"+hashName(sig.Hash))
+func signatureUse(k keyset.Key, c *cert.Component, own bool, sig *packet.Signature) envelope.KeyUse {
+	u := keyUse(c, k, own, keyset.Signing, c.Name+"/"+cert.HashName(sig.Hash))
 	u.Time = sig.CreationTime
 	return u
 }
@@ -36,7 +38,7 @@ func signatureUse(k keyset.Key, c *component, own bool, sig *packet.Signature) e
 // A signer is a key that a signature may be by.
 type signer struct {
 	key  keyset.Key
-	part *component
+	part *cert.Component
 	own  bool
 }
 
@@ -81,8 +83,8 @@ func (e *Envelope) cases(c *exchange.Call, in *openpgp.Inner) *cases {
 			if one.sig == nil || len(one.signers) == 0 || (one.name != "") != byName {
 				continue
 			}
-			kind := kindOf(one.sig)
-			if strongHash(kind.Hash) && !slices.Contains(cs.hashed, kind) && (int64(len(cs.hashed))+1)*size <= max(hashWork, hashTimes*size) {
+			kind := cert.HashKind(one.sig)
+			if cert.StrongHash(kind.Hash) && !slices.Contains(cs.hashed, kind) && (int64(len(cs.hashed))+1)*size <= max(hashWork, hashTimes*size) {
 				cs.hashed = append(cs.hashed, kind)
 			}
 		}
@@ -92,24 +94,24 @@ func (e *Envelope) cases(c *exchange.Call, in *openpgp.Inner) *cases {
 
 // readSignature reads a signature of a message.
 func readSignature(p openpgp.Packet) *signatureCase {
-	info, damaged := readSigInfo(p.Body)
-	parsed, err := parse(p)
+	info, damaged := cert.ReadSignatureInfo(p.Body)
+	parsed, err := cert.Parse(p)
 	sig, ok := parsed.(*packet.Signature)
 	_, unsupported := errors.AsType[pgperrors.UnsupportedError](err)
-	switch weak, known := weakHashes[info.hash]; {
-	case info.bad != nil:
-		return &signatureCase{reason: envelope.BadSignature, cause: info.bad}
+	switch weak, known := cert.WeakHashes[info.Hash]; {
+	case info.Bad != nil:
+		return &signatureCase{reason: envelope.BadSignature, cause: info.Bad}
 	case err == nil && ok && damaged == nil:
-		return &signatureCase{sig: sig, name: info.name()}
+		return &signatureCase{sig: sig, name: info.Name()}
 	case !unsupported:
-		return &signatureCase{reason: envelope.BadSignature, cause: errSignaturePacket}
-	case info.version != 4 && info.version != 6:
-		return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf("a signature of version %d is not supported", info.version)}
+		return &signatureCase{reason: envelope.BadSignature, cause: cert.ErrSignature}
+	case info.Version != 4 && info.Version != 6:
+		return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf("a signature of version %d is not supported", info.Version)}
 	case known:
 		return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf("the hash %s is not allowed", weak)}
 	}
 	return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf(
-		"a signature with public-key algorithm %d and hash %d, or with something critical in it, is not supported", info.algorithm, info.hash)}
+		"a signature with public-key algorithm %d and hash %d, or with something critical in it, is not supported", info.Algorithm, info.Hash)}
 }
 
 var errSalt = errors.New("the signature is not announced with its salt")
@@ -119,7 +121,7 @@ var errSalt = errors.New("the signature is not announced with its salt")
 func announcedSalts(onePass []openpgp.Packet) map[string]bool {
 	salts := map[string]bool{}
 	for _, p := range onePass {
-		if parsed, err := parse(p); err == nil {
+		if parsed, err := cert.Parse(p); err == nil {
 			if o, ok := parsed.(*packet.OnePassSignature); ok && o.Version == 6 {
 				salts[string(o.Salt)] = true
 			}
@@ -176,8 +178,8 @@ func (cs *cases) judgeOne(v *exchange.Verdicts, one *signatureCase) (counts bool
 		v.Stranger(one.name)
 		return false, nil
 	}
-	if one.name == "" && !strongHash(sig.Hash) {
-		v.Unusable(envelope.Forbidden, fmt.Errorf("the hash %s is not allowed", hashName(sig.Hash)))
+	if one.name == "" && !cert.StrongHash(sig.Hash) {
+		v.Unusable(envelope.Forbidden, fmt.Errorf("the hash %s is not allowed", cert.HashName(sig.Hash)))
 		return false, nil
 	}
 	// Several keys can have one key ID, by accident or by design: the
@@ -192,7 +194,7 @@ func (cs *cases) judgeOne(v *exchange.Verdicts, one *signatureCase) (counts bool
 			return false, err
 		}
 		if r == "" {
-			h, err := cs.payload.Get(kindOf(sig))
+			h, err := cs.payload.Get(cert.HashKind(sig))
 			if err != nil {
 				return false, err
 			}
@@ -225,7 +227,7 @@ func (cs *cases) judgeBy(s signer, one *signatureCase) (envelope.Reason, error, 
 	switch {
 	case s.own:
 		return envelope.Misdirected, errors.New("signed by a key of our own"), nil
-	case s.key.State == keyset.Revoked || s.part.revoked:
+	case s.key.State == keyset.Revoked || s.part.Revoked:
 		return envelope.RevokedSigner, nil, nil
 	}
 	if err := signaturePolicy(cs.c, s.part, sig, cs.payload); err != nil {
@@ -250,14 +252,14 @@ func (cs *cases) judgeBy(s signer, one *signatureCase) (envelope.Reason, error, 
 
 // verified verifies a signature.
 func (cs *cases) verified(s signer, sig *packet.Signature) (envelope.Reason, error, error) {
-	if !slices.Contains(cs.hashed, kindOf(sig)) {
+	if !slices.Contains(cs.hashed, cert.HashKind(sig)) {
 		return envelope.TooLarge, errHashes, nil
 	}
 	if err := cs.c.Verification(); err != nil {
 		return "", nil, err
 	}
-	err := s.part.verify(sig, cs.payload)
-	if ours, ok := errors.AsType[*hashError](err); ok {
+	err := s.part.Verify(sig, cs.payload)
+	if ours, ok := errors.AsType[*cert.HashError](err); ok {
 		return "", nil, ours
 	}
 	if err != nil {
@@ -278,24 +280,24 @@ func inTime(c *exchange.Call, s signer, sig *packet.Signature) error {
 			return fmt.Errorf("the signature expired on %s", end.UTC().Format(time.RFC3339))
 		}
 	}
-	return c.InTime(sig.CreationTime, s.part.window, exchange.Window{NotBefore: s.key.NotBefore, NotAfter: s.key.NotAfter})
+	return c.InTime(sig.CreationTime, exchange.Window{NotBefore: s.part.NotBefore, NotAfter: s.part.NotAfter}, exchange.Window{NotBefore: s.key.NotBefore, NotAfter: s.key.NotAfter})
 }
 
 // signaturePolicy refuses what is weak in one signature.
-func signaturePolicy(c *exchange.Call, k *component, sig *packet.Signature, payload *openpgp.Hashes) error {
-	if k.lone {
+func signaturePolicy(c *exchange.Call, k *cert.Component, sig *packet.Signature, payload *openpgp.Hashes) error {
+	if k.Lone {
 		return errors.New("signed by a subkey that did not consent to its binding (no back signature)")
 	}
-	if !k.sign {
+	if !k.Sign {
 		return errors.New("the key is not flagged to sign")
 	}
-	if err := k.strong(); err != nil {
+	if err := k.Strong(); err != nil {
 		return err
 	}
-	if !strongHash(sig.Hash) {
-		return fmt.Errorf("the hash %s is not allowed", hashName(sig.Hash))
+	if !cert.StrongHash(sig.Hash) {
+		return fmt.Errorf("the hash %s is not allowed", cert.HashName(sig.Hash))
 	}
-	if criticalNotation(sig) != "" {
+	if cert.CriticalNotation(sig) != "" {
 		return errors.New("a critical notation that is not known")
 	}
 	if len(sig.Notations) > maxNotations {
@@ -320,7 +322,7 @@ func signaturePolicy(c *exchange.Call, k *component, sig *packet.Signature, payl
 func (e *Envelope) certified(c *exchange.Call, s signer) bool {
 	key := s.key.Material.(*Key)
 	for _, k := range key.strict {
-		if k.id == s.part.id {
+		if k.ID == s.part.ID {
 			return true
 		}
 	}
@@ -331,7 +333,7 @@ func (e *Envelope) certified(c *exchange.Call, s signer) bool {
 func (e *Envelope) directed(c *exchange.Call, sig *packet.Signature) error {
 	ours := false
 	for _, r := range sig.IntendedRecipients {
-		if k, ok := c.Own.Lookup(fingerprintID(r.Fingerprint)); ok && k.State != keyset.Revoked {
+		if k, ok := c.Own.Lookup(cert.FingerprintID(r.Fingerprint)); ok && k.State != keyset.Revoked {
 			ours = true
 		}
 	}
@@ -346,7 +348,7 @@ func (e *Envelope) directed(c *exchange.Call, sig *packet.Signature) error {
 	}
 	var contexts []string
 	for _, n := range sig.Notations {
-		if n.Name == contextNotation {
+		if n.Name == cert.ContextNotation {
 			contexts = append(contexts, string(n.Value))
 		}
 	}
@@ -359,11 +361,11 @@ func (e *Envelope) directed(c *exchange.Call, sig *packet.Signature) error {
 // signers returns the keys that a signature may be by: those it names or, if it
 // names none, all that could have made it.
 func (e *Envelope) signers(c *exchange.Call, one *signatureCase) (found []signer) {
-	match := func(k *component) bool {
-		return string(k.id) == one.name || k.keyName() == one.name
+	match := func(k *cert.Component) bool {
+		return string(k.ID) == one.name || k.KeyName() == one.name
 	}
 	if one.name == "" {
-		match = func(k *component) bool { return k.sign && k.pub.PubKeyAlgo == one.sig.PubKeyAlgo }
+		match = func(k *cert.Component) bool { return k.Sign && k.Public.PubKeyAlgo == one.sig.PubKeyAlgo }
 	}
 	// A key can be bound by two certificates, and under another date it has
 	// another fingerprint. If any of them is ours, or is revoked, the key is.
@@ -375,8 +377,8 @@ func (e *Envelope) signers(c *exchange.Call, one *signatureCase) (found []signer
 				continue
 			}
 			for _, p := range e.table(key, own) {
-				if _, known := tainted[p.material]; !known && (own || k.State == keyset.Revoked) {
-					tainted[p.material] = signer{k, p, own}
+				if _, known := tainted[p.Material]; !known && (own || k.State == keyset.Revoked) {
+					tainted[p.Material] = signer{k, p, own}
 				}
 				if match(p) {
 					found = append(found, signer{k, p, own})
@@ -387,7 +389,7 @@ func (e *Envelope) signers(c *exchange.Call, one *signatureCase) (found []signer
 	each(c.Own, true)
 	each(c.Peer, false)
 	for i, s := range found {
-		if t, ok := tainted[s.part.material]; ok {
+		if t, ok := tainted[s.part.Material]; ok {
 			found[i] = t
 		}
 	}
@@ -398,7 +400,7 @@ func (e *Envelope) signers(c *exchange.Call, one *signatureCase) (found []signer
 // all are known, so that nothing of ours passes for a stranger's. Without the
 // waiver, a component that only SHA-1 makes valid is known too, and refused by
 // certified.
-func (e *Envelope) table(k *Key, own bool) []*component {
+func (e *Envelope) table(k *Key, own bool) []*cert.Component {
 	if own || e.sha1Certificates {
 		return k.lax
 	}
@@ -406,7 +408,7 @@ func (e *Envelope) table(k *Key, own bool) []*component {
 	for _, c := range k.lax {
 		known := false
 		for _, d := range k.strict {
-			known = known || c.id == d.id
+			known = known || c.ID == d.ID
 		}
 		if !known {
 			out = append(out[:len(out):len(out)], c)
@@ -449,4 +451,12 @@ func notations(sig *packet.Signature) map[string]any {
 		}
 	}
 	return out
+}
+
+// signatureDigest is [envelope.KeyUse].Digest: over the hash that the signature
+// is made of, which covers the salt, the document, and the hashed subpackets. It
+// writes to h.
+func signatureDigest(id keyset.ID, sig *packet.Signature, h hash.Hash) [32]byte {
+	h.Write(sig.HashSuffix)
+	return exchange.Digest(id, h.Sum(nil))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 )
 
 // ReadKey reads exactly one certificate, armored or binary, from at most 1 MiB
@@ -53,7 +54,7 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 	if err := notUnderFIPSOnly(); err != nil {
 		return nil, fmt.Errorf("pgp: reading keys: %w", err)
 	}
-	in, err := io.ReadAll(io.LimitReader(r, maxArmoredKeyFile+1))
+	in, err := io.ReadAll(io.LimitReader(r, cert.MaxArmoredFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("pgp: reading keys: %w", err)
 	}
@@ -61,47 +62,21 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pgp: %w", openpgp.Explain(in, err))
 	}
-	if len(in) > maxArmoredKeyFile || len(binary) > maxKeyFile {
-		return nil, fmt.Errorf("pgp: keys of more than %d bytes", maxKeyFile)
+	if len(in) > cert.MaxArmoredFile || len(binary) > cert.MaxFile {
+		return nil, fmt.Errorf("pgp: keys of more than %d bytes", cert.MaxFile)
 	}
-	certs, err := readCertificates(binary, passphrase)
+	certs, err := cert.Read(binary, passphrase)
 	switch {
-	case errors.Is(err, errLocked):
+	case errors.Is(err, cert.ErrLocked):
 		return nil, fmt.Errorf("pgp: %w; use ReadLockedKey", err)
 	case err != nil:
 		return nil, fmt.Errorf("pgp: %w", openpgp.Explain(in, err))
 	}
-	if certs, err = mergeCopies(certs); err != nil {
-		return nil, fmt.Errorf("pgp: %w", err)
-	}
 	keys := make([]*Key, len(certs))
 	for i, c := range certs {
-		if err := c.verify(); err != nil {
-			return nil, fmt.Errorf("pgp: certificate %s: %w", fingerprint(c.primary.pub), err)
-		}
 		if keys[i], err = newKey(c); err != nil {
 			return nil, fmt.Errorf("pgp: %w", err)
 		}
 	}
 	return keys, nil
-}
-
-// mergeCopies merges the certificates that have one fingerprint (T9).
-func mergeCopies(in []*certificate) ([]*certificate, error) {
-	var out []*certificate
-	place := map[string]int{}
-	for _, c := range in {
-		i, known := place[string(c.primary.pub.Fingerprint)]
-		if !known {
-			place[string(c.primary.pub.Fingerprint)] = len(out)
-			out = append(out, c)
-			continue
-		}
-		m, _, err := out[i].merge(c)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %s: %w", fingerprint(c.primary.pub), err)
-		}
-		out[i] = m
-	}
-	return out, nil
 }

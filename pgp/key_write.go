@@ -25,7 +25,7 @@ func WriteCertificates(w io.Writer, s *keyset.Set) error {
 		if !ok {
 			return fmt.Errorf("pgp: key %s is not an OpenPGP key", k.ID())
 		}
-		if err := key.cert.write(&b, false); err != nil {
+		if err := key.cert.Write(&b, false); err != nil {
 			return err
 		}
 	}
@@ -38,7 +38,7 @@ func WriteCertificates(w io.Writer, s *keyset.Set) error {
 // WriteCertificate writes the public half of k in ASCII armor.
 func (k *Key) WriteCertificate(w io.Writer) error {
 	var b bytes.Buffer
-	if err := k.cert.write(&b, false); err != nil {
+	if err := k.cert.Write(&b, false); err != nil {
 		return err
 	}
 	return encodeArmor(w, openpgp.ArmorPublic, b.Bytes())
@@ -50,11 +50,11 @@ func (k *Key) WriteInsecurePrivateKey(w io.Writer) error {
 	if !k.info.Private {
 		return fmt.Errorf("pgp: key %s has no private half: %w", k.info.ID, errors.ErrUnsupported)
 	}
-	if k.cert.anyRemote() {
+	if k.cert.AnyRemote() {
 		return fmt.Errorf("pgp: the private half of key %s is elsewhere: %w", k.info.ID, errors.ErrUnsupported)
 	}
 	var b bytes.Buffer
-	if err := k.cert.write(&b, true); err != nil {
+	if err := k.cert.Write(&b, true); err != nil {
 		return err
 	}
 	return encodeArmor(w, openpgp.ArmorPrivate, b.Bytes())

@@ -3,14 +3,9 @@ package pgp
 // Limits on what is read, whatever a Config says. Those on work are shared
 // with package jwe; see package internal/exchange.
 const (
-	maxKeyFile        = 1 << 20            // bytes of a certificate or keyring, before its armor
-	maxArmoredKeyFile = maxKeyFile * 3 / 2 // what it may be in armor
-	maxKeys           = 256                // certificates of one keyring
-	maxSubkeys        = 64                 // subkeys of one certificate
-	maxSelfSigs       = 256                // signatures of one certificate that are looked at
-	maxNotations      = 64                 // notations of one signature
-	minBodies         = 4                  // candidates for the session key that reach the body; see maxBodies
-	bodiesWork        = 1 << 20            // bytes of bodies for which more may
+	maxNotations = 64      // notations of one signature
+	minBodies    = 4       // candidates for the session key that reach the body; see maxBodies
+	bodiesWork   = 1 << 20 // bytes of bodies for which more may
 
 	defaultMaxSize   = 32 << 20
 	defaultMaxStream = 4 << 30

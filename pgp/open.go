@@ -10,6 +10,7 @@ import (
 	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -47,9 +48,9 @@ func (e *Envelope) open(c *exchange.Call, sealed, space []byte) (*envelope.Messa
 	}
 	owned := encoding != openpgp.Binary // what the caller passed is never written to
 	var plain *seipd.Plaintext
-	how, err := e.decrypt(c, o, func(sk sessionKey, last bool) (intact bool, err error) {
-		failed := guard(func() (err error) {
-			plain, err = o.header.Open(&e.scratch, sk.key, body, last && owned)
+	how, err := e.decrypt(c, o, func(sk cert.SessionKey, last bool) (intact bool, err error) {
+		failed := openpgp.Guard(func() (err error) {
+			plain, err = o.header.Open(&e.scratch, sk.Key, body, last && owned)
 			return err
 		})
 		return failed == nil, nil
@@ -92,13 +93,13 @@ func readWhole(sealed, space []byte) (o *outer, body []byte, encoding string, er
 func addressed(c *exchange.Call, o *outer) []keyset.ID {
 	var out []keyset.ID
 	for _, s := range o.sessions {
-		if s.hidden() || len(out) == exchange.MaxRecipients {
+		if s.Hidden() || len(out) == exchange.MaxRecipients {
 			continue
 		}
-		id := s.name()
+		id := s.Name()
 		for _, set := range []*keyset.Set{c.Own, c.Peer} {
 			for k := range set.All() {
-				if key, ok := k.Material.(*Key); ok && slices.ContainsFunc(key.lax, s.names) {
+				if key, ok := k.Material.(*Key); ok && slices.ContainsFunc(key.lax, s.Names) {
 					id = k.ID()
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -30,12 +31,12 @@ func OpenFile(fsys fs.FS, passphrase func(ctx context.Context, k keyset.Manifest
 			return nil, fmt.Errorf("pgp: %w", err)
 		}
 		defer f.Close()
-		raw, err := io.ReadAll(io.LimitReader(f, maxArmoredKeyFile+1))
+		raw, err := io.ReadAll(io.LimitReader(f, cert.MaxArmoredFile+1))
 		if err != nil {
 			return nil, fmt.Errorf("pgp: %w: %w", keyset.ErrUnavailable, err)
 		}
 		keys, err := readKeys(bytes.NewReader(raw), nil)
-		if errors.Is(err, errLocked) && passphrase != nil {
+		if errors.Is(err, cert.ErrLocked) && passphrase != nil {
 			secret, perr := passphrase(ctx, k)
 			if perr != nil {
 				return nil, fmt.Errorf("pgp: passphrase: %w", perr)

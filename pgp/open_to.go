@@ -9,6 +9,7 @@ import (
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -116,7 +117,7 @@ func (s *streamOpener) authenticate() (*envelope.Message, error) {
 	if err := o.allowed(); err != nil {
 		return nil, wellFormed(first, err)
 	}
-	s.how, err = s.e.decrypt(s.c, o, func(sk sessionKey, _ bool) (bool, error) {
+	s.how, err = s.e.decrypt(s.c, o, func(sk cert.SessionKey, _ bool) (bool, error) {
 		p := first
 		if first = nil; p == nil {
 			if p, err = s.begin(); err != nil {
@@ -149,10 +150,10 @@ func wellFormed(p *pass, err error) error {
 // check is the pass in which a candidate for the session key decrypts the data,
 // and nothing is done with that but to see whether it is intact. It reads to the
 // end whatever it finds.
-func (s *streamOpener) check(p *pass, sk sessionKey) (intact bool, err error) {
+func (s *streamOpener) check(p *pass, sk cert.SessionKey) (intact bool, err error) {
 	var checked *seipd.Checked
-	failed := guard(func() (err error) {
-		checked, err = p.o.header.Check(sk.key, p.o.e.Body)
+	failed := openpgp.Guard(func() (err error) {
+		checked, err = p.o.header.Check(sk.Key, p.o.e.Body)
 		return err
 	})
 	if err := p.end(); err != nil {
@@ -174,7 +175,7 @@ func (s *streamOpener) read(kinds []openpgp.HashKind) (*openpgp.Inner, error) {
 		r.Hashes.Add(k)
 	}
 	r.Announce = func(p openpgp.Packet) {
-		if kind, ok := hashKindOf(p); ok && r.Hashes.Len() < maxAnnounced {
+		if kind, ok := cert.AnnouncedHash(p); ok && r.Hashes.Len() < maxAnnounced {
 			r.Hashes.Add(kind)
 		}
 	}
@@ -194,7 +195,7 @@ func (s *streamOpener) again(r *openpgp.Reading) (in *openpgp.Inner, err error) 
 	if p.o.header == nil || !s.checked.Is(p.o.header) {
 		return nil, errChanged
 	}
-	failed := guard(func() error {
+	failed := openpgp.Guard(func() error {
 		plain, err := s.checked.Plaintext(p.o.e.Body)
 		if err == nil {
 			in, err = r.Read(plain)

@@ -9,12 +9,13 @@ import (
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 )
 
 // An outer is a message as it looks before anything is decrypted.
 type outer struct {
-	sessions []*sessionPacket
+	sessions []*cert.SessionPacket
 	header   *seipd.Header // nil if the data has no integrity protection, or with failed
 	failed   error         // what is wrong with the header
 	size     int64         // of the message as it travels, in bytes
@@ -32,7 +33,7 @@ func readOuter(in *openpgp.Reader) (*outer, error) {
 	o := &outer{e: e}
 	for _, p := range e.Sessions {
 		// A version that we do not know is for somebody else.
-		if s, err := parseSessionPacket(p); err == nil {
+		if s, err := cert.ParseSessionPacket(p); err == nil {
 			o.sessions = append(o.sessions, s)
 		}
 	}
@@ -72,10 +73,10 @@ func (o *outer) allowed() error {
 }
 
 // content is [envelope.Message].Content, or why a session key is refused.
-func (o *outer) content(sk sessionKey) (string, error) {
-	cipher := sk.cipher
+func (o *outer) content(sk cert.SessionKey) (string, error) {
+	cipher := sk.Cipher
 	if o.header.AEAD {
-		if o.header.Libre && sk.cipher != o.header.Cipher {
+		if o.header.Libre && sk.Cipher != o.header.Cipher {
 			return "", seipd.ErrIntegrity
 		}
 		cipher = o.header.Cipher

@@ -14,6 +14,7 @@ import (
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/internal/openpgp/seipd"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -37,7 +38,7 @@ func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 // A sealingKey is a key that Seal uses, and the component of it.
 type sealingKey struct {
 	key  keyset.Key
-	part *component
+	part *cert.Component
 }
 
 func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
@@ -80,7 +81,7 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 		return nil, openpgp.ErrLength
 	}
 	out := newBuffer(e.encoding, keys.Bytes(), openpgp.TagSEIPD, int(size))
-	body, failed := suite.NewWriter(&e.scratch, out, sk.key, int64(plain))
+	body, failed := suite.NewWriter(&e.scratch, out, sk.Key, int64(plain))
 	if failed != nil {
 		return nil, failed
 	}
@@ -149,8 +150,8 @@ func (e *Envelope) sealingKeys(c *exchange.Call, set *keyset.Set) func([]keyset.
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", envelope.ErrNoKey, err)
 			}
-			if revoked[part.material] {
-				return nil, fmt.Errorf("%w: component %s of key %s has the numbers of a revoked key", envelope.ErrNoKey, part.id, k.ID())
+			if revoked[part.Material] {
+				return nil, fmt.Errorf("%w: component %s of key %s has the numbers of a revoked key", envelope.ErrNoKey, part.ID, k.ID())
 			}
 			out = append(out, sealingKey{k, part})
 		}
@@ -160,7 +161,7 @@ func (e *Envelope) sealingKeys(c *exchange.Call, set *keyset.Set) func([]keyset.
 
 // recipient is the account of the key as one that was encrypted to.
 func (s sealingKey) recipient() envelope.KeyUse {
-	return s.part.keyUse(s.key, false, keyset.Encryption, s.part.name)
+	return keyUse(s.part, s.key, false, keyset.Encryption, s.part.Name)
 }
 
 // A newSignature is a signature under way.
@@ -183,7 +184,7 @@ func (e *Envelope) begin(c *exchange.Call, signers, recipients []sealingKey) ([]
 	intended := intendedRecipients(recipients)
 	all := make([]newSignature, len(signers))
 	for i, s := range signers {
-		sig, h, err := s.part.beginSignature(c.At, intended, e.sealContext)
+		sig, h, err := s.part.BeginSignature(c.At, intended, e.sealContext)
 		if err != nil {
 			return nil, fmt.Errorf("signing with key %s: %w", s.key.ID(), err)
 		}
@@ -198,7 +199,7 @@ func finish(c *exchange.Call, all []newSignature, payload []byte) ([]byte, error
 	hashed := map[openpgp.HashKind]hash.Hash{}
 	for i := range all {
 		s := &all[i]
-		kind := kindOf(s.sig)
+		kind := cert.HashKind(s.sig)
 		if _, ok := hashed[kind]; !ok { // the one that was begun serves all that share it
 			s.hash.Write(payload)
 			hashed[kind] = s.hash
@@ -223,9 +224,11 @@ func finishTo(c *exchange.Call, dst io.Writer, all []newSignature) (err error) {
 		if err := c.Context().Err(); err != nil {
 			return context.Cause(c.Context())
 		}
-		if s.digest, err = s.by.part.endSignature(c.Context(), s.sig, s.hash, s.by.key.ID()); err != nil {
+		signed, err := s.by.part.EndSignature(c.Context(), s.sig, s.hash)
+		if err != nil {
 			return fmt.Errorf("signing with key %s: %w", s.by.key.ID(), err)
 		}
+		s.digest = signatureDigest(s.by.key.ID(), s.sig, signed)
 	}
 	for i := len(all) - 1; i >= 0; i-- {
 		// The library forgets the error of a signer that fails (T23); such a
@@ -241,31 +244,31 @@ func finishTo(c *exchange.Call, dst io.Writer, all []newSignature) (err error) {
 func intendedRecipients(recipients []sealingKey) []*packet.Recipient {
 	var out []*packet.Recipient
 	for _, r := range recipients {
-		primary := r.key.Material.(*Key).cert.primary.pub
+		primary := r.key.Material.(*Key).cert.Primary()
 		out = append(out, &packet.Recipient{KeyVersion: primary.Version, Fingerprint: primary.Fingerprint})
 	}
 	return out
 }
 
-func onePass(k *component, sig *packet.Signature, last bool) *packet.OnePassSignature {
+func onePass(k *cert.Component, sig *packet.Signature, last bool) *packet.OnePassSignature {
 	o := &packet.OnePassSignature{
 		Version:    3,
 		SigType:    sig.SigType,
 		Hash:       sig.Hash,
-		PubKeyAlgo: k.pub.PubKeyAlgo,
-		KeyId:      k.keyID,
+		PubKeyAlgo: k.Public.PubKeyAlgo,
+		KeyId:      k.KeyID,
 		IsLast:     last,
 	}
 	if sig.Version == 6 {
-		o.Version, o.Salt, o.KeyFingerprint = 6, sig.Salt(), k.pub.Fingerprint
+		o.Version, o.Salt, o.KeyFingerprint = 6, sig.Salt(), k.Public.Fingerprint
 	}
 	return o
 }
 
 // newSessionKey returns the key of one message.
-func newSessionKey() sessionKey {
-	sk := sessionKey{sealCipher, make([]byte, sealCipher.KeySize())}
-	rand.Read(sk.key)
+func newSessionKey() cert.SessionKey {
+	sk := cert.SessionKey{Cipher: cert.SealCipher, Key: make([]byte, cert.SealCipher.KeySize())}
+	rand.Read(sk.Key)
 	return sk
 }
 
@@ -273,13 +276,13 @@ func newSessionKey() sessionKey {
 // every OpenPGP program reads: session keys of version 3 (RFC 9580, Section
 // 5.1.1), CFB with a modification detection code (5.13.1). Version 2 is session
 // keys of version 6 (5.1.2) and AEAD (5.13.2).
-func writeSessionKeys(w io.Writer, recipients []sealingKey, sk sessionKey, suite seipd.Suite) error {
+func writeSessionKeys(w io.Writer, recipients []sealingKey, sk cert.SessionKey, suite seipd.Suite) error {
 	session := 3
 	if suite.Mode != 0 {
 		session = 6
 	}
 	for _, r := range recipients {
-		if err := r.part.wrap(w, sk, session); err != nil {
+		if err := r.part.Wrap(w, sk, session); err != nil {
 			return fmt.Errorf("encrypting to key %s: %w", r.key.ID(), err)
 		}
 	}
@@ -292,21 +295,14 @@ func writeSessionKeys(w io.Writer, recipients []sealingKey, sk sessionKey, suite
 // AES-256, being the fastest, or else OCB, which everybody must have (RFC 9580,
 // Section 9.6).
 func suiteFor(recipients []sealingKey) seipd.Suite {
-	suite := seipd.Suite{Cipher: sealCipher, Mode: packet.AEADModeGCM}
+	suite := seipd.Suite{Cipher: cert.SealCipher, Mode: packet.AEADModeGCM}
 	for _, r := range recipients {
-		if !r.part.seipd2 {
-			return seipd.Suite{Cipher: sealCipher}
+		if !r.part.SEIPD2 {
+			return seipd.Suite{Cipher: cert.SealCipher}
 		}
-		if !r.part.gcm {
+		if !r.part.GCM {
 			suite.Mode = packet.AEADModeOCB
 		}
 	}
 	return suite
-}
-
-// wrap encrypts a session key to k, and writes the packet of version 3 or 6.
-func (k *component) wrap(w io.Writer, sk sessionKey, version int) error {
-	return guard(func() error {
-		return packet.SerializeEncryptedKeyAEAD(w, k.pub, sk.cipher, version == 6, sk.key, nil)
-	})
 }

@@ -166,8 +166,8 @@ func armorOf(binary []byte, width int, checksum string) string {
 
 func TestContentType(t *testing.T) {
 	for enc, want := range map[pgp.Encoding]string{
-		pgp.Base64URL: "application/byte-stream; charset=utf-8",
-		pgp.Binary:    "application/byte-stream; charset=utf-8",
+		pgp.Base64URL: "application/octet-stream; charset=utf-8",
+		pgp.Binary:    "application/octet-stream; charset=utf-8",
 		pgp.Armor:     "application/pgp-encrypted",
 	} {
 		e := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, public(partner())), Encoding: enc})

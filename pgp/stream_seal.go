@@ -101,7 +101,7 @@ func (e *Envelope) encryptTo(dst io.Writer, recipients []sealingKey, suite seipd
 	if err != nil {
 		return nil, err
 	}
-	body, err := suite.NewWriter(&e.scratch, parts, sk.key, 1<<62)
+	body, err := suite.NewWriter(&e.scratch, parts, sk.Key, 1<<62)
 	return &closers{body, parts}, err
 }
 

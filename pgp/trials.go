@@ -7,20 +7,21 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/keyset"
 )
 
 // A trial is a key of ours that may decrypt a session key packet.
 type trial struct {
-	session *sessionPacket
+	session *cert.SessionPacket
 	id      keyset.ID // of the key
-	part    *component
+	part    *cert.Component
 }
 
 // An unwrapped is a candidate, and the trial that it comes from.
 type unwrapped struct {
 	trial
-	sk       sessionKey
+	sk       cert.SessionKey
 	conforms bool
 	err      error
 }
@@ -58,7 +59,7 @@ func unwrapGroups(c *exchange.Call, groups [][]trial) []unwrapped {
 		u := &out[i]
 		u.trial = g[0]
 		if u.err = c.PrivateOp(); u.err == nil {
-			wg.Go(func() { u.sk, u.conforms, u.err = u.session.unwrap(c.Context(), u.part) })
+			wg.Go(func() { u.sk, u.conforms, u.err = u.session.Unwrap(c.Context(), u.part) })
 		}
 	}
 	wg.Wait()
@@ -69,26 +70,26 @@ func unwrapGroups(c *exchange.Call, groups [][]trial) []unwrapped {
 // that succeeds. The first is tried alone if it is named or opened last; others in
 // parallel, because nothing tells them apart. If none succeeds, it returns a
 // random session key with the first of them.
-func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, error) {
+func unwrapFirst(c *exchange.Call, group []trial) (trial, cert.SessionKey, bool, error) {
 	first := group[0]
-	alone := len(group) == 1 || first.session.names(first.part) || c.OpenedLast(first.part.id)
+	alone := len(group) == 1 || first.session.Names(first.part) || c.OpenedLast(first.part.ID)
 	if first.remote() || alone {
 		if err := c.PrivateOp(); err != nil {
-			return trial{}, sessionKey{}, false, err
+			return trial{}, cert.SessionKey{}, false, err
 		}
 	}
 	if first.remote() {
 		return unwrapRemotes(c, group)
 	}
-	rest, substitute := group, sessionKey{}
+	rest, substitute := group, cert.SessionKey{}
 	if alone {
-		sk, ok, err := first.session.unwrap(c.Context(), first.part)
+		sk, ok, err := first.session.Unwrap(c.Context(), first.part)
 		if ok || err != nil || len(group) == 1 {
 			return first, sk, ok, err
 		}
 		rest, substitute = group[1:], sk
 	}
-	keys, oks := make([]sessionKey, len(rest)), make([]bool, len(rest))
+	keys, oks := make([]cert.SessionKey, len(rest)), make([]bool, len(rest))
 	width := runtime.GOMAXPROCS(0)
 	for at := 0; at < len(rest); at += width {
 		batch := rest[at:min(at+width, len(rest))]
@@ -96,9 +97,9 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 		for i, t := range batch {
 			if err := c.PrivateOp(); err != nil {
 				wg.Wait()
-				return trial{}, sessionKey{}, false, err
+				return trial{}, cert.SessionKey{}, false, err
 			}
-			wg.Go(func() { keys[at+i], oks[at+i], _ = t.session.unwrap(c.Context(), t.part) })
+			wg.Go(func() { keys[at+i], oks[at+i], _ = t.session.Unwrap(c.Context(), t.part) })
 		}
 		wg.Wait()
 		for i, t := range batch {
@@ -115,19 +116,19 @@ func unwrapFirst(c *exchange.Call, group []trial) (trial, sessionKey, bool, erro
 
 // unwrapRemotes is unwrapFirst for remote keys, one after another: each costs a
 // call of a service. The first has been counted as a private-key operation.
-func unwrapRemotes(c *exchange.Call, group []trial) (trial, sessionKey, bool, error) {
+func unwrapRemotes(c *exchange.Call, group []trial) (trial, cert.SessionKey, bool, error) {
 	var outage error
-	sk := randomSessionKey(group[0].session.version)
+	sk := cert.RandomSessionKey(group[0].session.Version)
 	for i, t := range group {
 		if !c.RemoteOp() {
 			break
 		}
 		if i > 0 {
 			if err := c.PrivateOp(); err != nil {
-				return trial{}, sessionKey{}, false, err
+				return trial{}, cert.SessionKey{}, false, err
 			}
 		}
-		candidate, ok, err := t.session.unwrap(c.Context(), t.part)
+		candidate, ok, err := t.session.Unwrap(c.Context(), t.part)
 		if ok {
 			return t, candidate, true, nil
 		}
@@ -139,7 +140,7 @@ func unwrapRemotes(c *exchange.Call, group []trial) (trial, sessionKey, bool, er
 }
 
 // remote reports whether the key of a trial is elsewhere.
-func (t trial) remote() bool { return t.part.remote != nil }
+func (t trial) remote() bool { return t.part.Remote != nil }
 
 // revokedMaterial is what the components of revoked keys are, under every name.
 func revokedMaterial(s *keyset.Set) map[string]bool {
@@ -150,7 +151,7 @@ func revokedMaterial(s *keyset.Set) map[string]bool {
 				revoked = map[string]bool{}
 			}
 			for _, p := range key.lax {
-				revoked[p.material] = true
+				revoked[p.Material] = true
 			}
 		}
 	}
@@ -163,10 +164,10 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 	var all []trial
 	var refused error
 	for _, s := range o.sessions {
-		if s.version != o.sessionVersion() {
+		if s.Version != o.sessionVersion() {
 			continue
 		}
-		if s.hidden() {
+		if s.Hidden() {
 			all = slices.Grow(all, keyset.MaxKeys)
 		}
 		for k := range c.Own.Opening() {
@@ -177,10 +178,10 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 			// Validity is not asked: a message under way still opens. SHA-1
 			// in self-signatures of our own key harms nobody here.
 			for _, p := range key.lax {
-				if !p.private() || !p.encrypt || revoked[p.material] || !s.fits(p) {
+				if !p.HasPrivate() || !p.Encrypt || revoked[p.Material] || !s.Fits(p) {
 					continue
 				}
-				if err := p.allowed(keyset.Encryption, key.info.ID, c); err != nil {
+				if err := allowed(p, keyset.Encryption, key.info.ID, c); err != nil {
 					refused = envelope.Reject(envelope.Forbidden, err, key.info.ID)
 					continue
 				}
@@ -192,20 +193,20 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 		return nil, refused
 	}
 	exchange.Order(c, all,
-		func(t trial) keyset.ID { return t.part.id },
-		func(t trial) bool { return t.session.names(t.part) })
+		func(t trial) keyset.ID { return t.part.ID },
+		func(t trial) bool { return t.session.Names(t.part) })
 	// The order of packets: authenticated ones first, then by their best key;
 	// remote keys that the message does not name after all others.
 	type group struct {
-		session *sessionPacket
+		session *cert.SessionPacket
 		last    bool
 	}
-	of := func(t trial) group { return group{t.session, t.remote() && !t.session.names(t.part)} }
+	of := func(t trial) group { return group{t.session, t.remote() && !t.session.Names(t.part)} }
 	place := map[group]int{}
 	for i, t := range all {
 		if _, ok := place[of(t)]; !ok {
 			place[of(t)] = i
-			if t.session.rsa() {
+			if t.session.IsRSA() {
 				place[of(t)] += len(all)
 			}
 			if of(t).last {

@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -140,16 +139,4 @@ func (c *Call) Verification() error {
 func (c *Call) RemoteOp() bool {
 	c.remoteOps++
 	return c.remoteOps <= MaxRemoteOps
-}
-
-// Outage returns the error of a remote key that could not be asked: one that
-// wraps [keyset.ErrUnavailable], or the cause of ctx if that has ended.
-func Outage(ctx context.Context, id keyset.ID, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, keyset.ErrUnavailable):
-		return fmt.Errorf("remote key %s: %w", id, err)
-	}
-	return fmt.Errorf("remote key %s: %w: %w", id, keyset.ErrUnavailable, err)
 }

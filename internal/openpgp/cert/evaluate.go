@@ -1,4 +1,4 @@
-package pgp
+package cert
 
 import (
 	"bytes"
@@ -16,51 +16,51 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/ProtonMail/go-crypto/openpgp/x25519"
 
-	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// A component is a primary key or subkey as its self-signatures make it: what
+// A Component is a primary key or subkey as its self-signatures make it: what
 // it may do, and when. A certificate is evaluated once, when it is read, into
 // a table of components that Seal and Open read without locks. The library's
 // own evaluation keeps the first policy it was asked with, and races (T12, T13).
-type component struct {
-	id      keyset.ID // its own fingerprint
-	keyID   uint64
-	primary bool
-	pub     *packet.PublicKey
-	priv    *packet.PrivateKey // nil without a private half in this process
-	remote  *remoteKey         // nil without a private half elsewhere
+type Component struct {
+	ID      keyset.ID // its own fingerprint
+	KeyID   uint64
+	Primary bool
+	Public  *packet.PublicKey
+	Private *packet.PrivateKey // nil without a private half in this process
+	Remote  *remoteKey         // nil without a private half elsewhere
 
-	sign, encrypt bool            // what its flags permit
-	lone          bool            // it may not sign because it did not consent to its binding
-	dual          bool            // an RSA key of ours both to sign and to decrypt: needs a waiver
-	flagless      bool            // an RSA primary key without flags: needs the waiver to encrypt to
-	window        exchange.Window // with an end by expiry or by soft revocation
-	revoked       bool            // at all times: compromised, or for no reason given
-	weak          string          // why it is refused whatever its flags; empty if it is not
-	bits          int             // of an RSA modulus; otherwise zero
-	name          string          // "RSA-3072"
-	material      string          // the numbers of the key, without its date and the name of its algorithm
+	Sign, Encrypt bool      // what its flags permit
+	Lone          bool      // it may not sign because it did not consent to its binding
+	Dual          bool      // an RSA key of ours both to sign and to decrypt: needs a waiver
+	Flagless      bool      // an RSA primary key without flags: needs the waiver to encrypt to
+	NotBefore     time.Time // zero if there is no bound
+	NotAfter      time.Time // by expiry or by soft revocation
+	Revoked       bool      // at all times: compromised, or for no reason given
+	Weak          string    // why it is refused whatever its flags; empty if it is not
+	bits          int       // of an RSA modulus; otherwise zero
+	Name          string    // "RSA-3072"
+	Material      string    // the numbers of the key, without its date and the name of its algorithm
 
-	seipd2, gcm bool // what the owner says that it reads
+	SEIPD2, GCM bool // what the owner says that it reads
 }
 
-// fingerprint returns the fingerprint of a key as keyset spells it.
-func fingerprint(k *packet.PublicKey) keyset.ID { return fingerprintID(k.Fingerprint) }
+// Fingerprint returns the Fingerprint of a key as keyset spells it.
+func Fingerprint(k *packet.PublicKey) keyset.ID { return FingerprintID(k.Fingerprint) }
 
-// fingerprintID is how this package writes a fingerprint, wherever it stands.
-func fingerprintID(octets []byte) keyset.ID { return keyset.ID(fmt.Sprintf("%X", octets)) }
+// FingerprintID is how this package writes a fingerprint, wherever it stands.
+func FingerprintID(octets []byte) keyset.ID { return keyset.ID(fmt.Sprintf("%X", octets)) }
 
-// evaluate returns the table of c, by its self-signatures as they are at the given
+// Evaluate returns the table of c, by its self-signatures as they are at the given
 // time. With sha1, self-signatures under SHA-1 count too. A part without a
 // self-signature that counts is left out.
-func (c *certificate) evaluate(sha1 bool, at time.Time) []*component {
+func (c *Certificate) Evaluate(sha1 bool, at time.Time) []*Component {
 	self := c.primarySelf(sha1, at)
 	if self == nil {
 		return nil
 	}
-	table := []*component{newComponent(c.primary, true, self)}
+	table := []*Component{newComponent(c.primary, true, self)}
 	gcm := slices.Contains(self.sig.PreferredCipherSuites, [2]uint8{uint8(packet.CipherAES256), uint8(packet.AEADModeGCM)})
 	end, hard := revocation(c.primary.sigs)
 	top := table[0]
@@ -81,11 +81,11 @@ func (c *certificate) evaluate(sha1 bool, at time.Time) []*component {
 			k.end(x.CreationTime.Add(time.Duration(*x.SigLifetimeSecs)*time.Second), false)
 		}
 		k.end(revocation(s.sigs))
-		k.end(top.window.NotAfter, top.revoked) // a subkey ends with its primary key at the latest
+		k.end(top.NotAfter, top.Revoked) // a subkey ends with its primary key at the latest
 		table = append(table, k)
 	}
 	for _, k := range table {
-		k.seipd2, k.gcm = self.sig.SEIPDv2, gcm
+		k.SEIPD2, k.GCM = self.sig.SEIPDv2, gcm
 	}
 	return table
 }
@@ -95,7 +95,7 @@ func (c *certificate) evaluate(sha1 bool, at time.Time) []*component {
 // one of its User IDs, or a newer direct-key signature that has key flags. User
 // IDs that were revoked are asked last: a name that is no longer true says
 // nothing about the key, which is trusted by its fingerprint (T28).
-func (c *certificate) primarySelf(sha1 bool, at time.Time) *selfSig {
+func (c *Certificate) primarySelf(sha1 bool, at time.Time) *selfSig {
 	direct := newest(c.primary.sigs, sha1, at, sigDirectKey)
 	if c.primary.pub.Version == 6 {
 		return direct
@@ -120,7 +120,7 @@ func (c *certificate) primarySelf(sha1 bool, at time.Time) *selfSig {
 
 // self returns the newest certification of a User ID by its own key, and whether
 // the User ID has been revoked since.
-func (u *user) self(sha1 bool, at time.Time) (cert *selfSig, revoked bool) {
+func (u *User) self(sha1 bool, at time.Time) (cert *selfSig, revoked bool) {
 	for kind := byte(sigCertification); kind <= sigPositive; kind++ {
 		cert = later(cert, newest(u.sigs, sha1, at, kind))
 	}
@@ -171,10 +171,10 @@ func later(a, b *selfSig) *selfSig {
 // selfPolicy reports whether a self-signature is under a hash that counts, and
 // says nothing that we must understand and do not.
 func selfPolicy(sig *packet.Signature, sha1 bool) bool {
-	if !strongHash(sig.Hash) && !(sha1 && sig.Hash == crypto.SHA1) {
+	if !StrongHash(sig.Hash) && !(sha1 && sig.Hash == crypto.SHA1) {
 		return false
 	}
-	return criticalNotation(sig) == ""
+	return CriticalNotation(sig) == ""
 }
 
 // crossSigned applies the policy to the signature by which a signing subkey
@@ -201,63 +201,64 @@ func revocation(sigs []selfSig) (at time.Time, hard bool) {
 	return at, hard
 }
 
-func newComponent(p part, primary bool, by *selfSig) *component {
+func newComponent(p Part, primary bool, by *selfSig) *Component {
 	self := by.sig
-	k := &component{
-		id:      fingerprint(p.pub),
-		keyID:   p.pub.KeyId,
-		primary: primary,
-		pub:     p.pub,
-		priv:    p.priv,
-		remote:  p.remote,
-		window:  exchange.Window{NotBefore: p.pub.CreationTime},
+	k := &Component{
+		ID:        Fingerprint(p.pub),
+		KeyID:     p.pub.KeyId,
+		Primary:   primary,
+		Public:    p.pub,
+		Private:   p.priv,
+		Remote:    p.remote,
+		NotBefore: p.pub.CreationTime,
 	}
 	k.endBy(self)
 	k.end(expiry(self), false)
-	k.lone = by.lone
-	k.name, k.bits, k.weak = describe(p.pub)
-	k.material = material(p.pub, p.raw.Body)
+	k.Lone = by.lone
+	k.Name, k.bits, k.Weak = describe(p.pub)
+	k.Material = material(p.pub, p.raw.Body)
 	if self.FlagsValid {
-		k.sign = self.FlagSign
-		k.encrypt = self.FlagEncryptCommunications || self.FlagEncryptStorage
+		k.Sign = self.FlagSign
+		k.Encrypt = self.FlagEncryptCommunications || self.FlagEncryptStorage
 	} else {
 		// RFC 9580, Section 5.2.3.29, leaves a key without flags open. One
 		// purpose each is the reading that mixes none (T28).
-		k.sign, k.encrypt = primary, !primary
+		k.Sign, k.Encrypt = primary, !primary
 		if primary && k.bits != 0 && p.pub.PubKeyAlgo.CanEncrypt() {
-			k.encrypt, k.flagless = true, true // under a waiver: GnuPG takes it for both
+			k.Encrypt, k.Flagless = true, true // under a waiver: GnuPG takes it for both
 		}
 	}
-	k.sign = k.sign && p.pub.PubKeyAlgo.CanSign()
-	k.encrypt = k.encrypt && p.pub.PubKeyAlgo.CanEncrypt()
-	if k.remote != nil {
-		k.sign, k.encrypt = k.sign && k.remote.signs(), k.encrypt && k.remote.decrypts()
+	k.Sign = k.Sign && p.pub.PubKeyAlgo.CanSign()
+	k.Encrypt = k.Encrypt && p.pub.PubKeyAlgo.CanEncrypt()
+	if k.Remote != nil {
+		k.Sign, k.Encrypt = k.Sign && k.Remote.signs(), k.Encrypt && k.Remote.decrypts()
 	}
 	// Who can make us decrypt PKCS #1 v1.5 must not come near to signing.
-	k.dual = k.private() && k.bits != 0 && k.sign && k.encrypt && !k.flagless
-	if k.priv != nil && strings.Contains(k.name, "Brainpool") {
-		k.weak = "a private key on " + k.name + ", with which the library does not work in constant time"
+	k.Dual = k.HasPrivate() && k.bits != 0 && k.Sign && k.Encrypt && !k.Flagless
+	if k.Private != nil && strings.Contains(k.Name, "Brainpool") {
+		k.Weak = "a private key on " + k.Name + ", with which the library does not work in constant time"
 	}
 	return k
 }
 
-func (k *component) private() bool { return k.priv != nil || k.remote != nil }
+// HasPrivate reports whether the private half is in this process or in a service.
+func (k *Component) HasPrivate() bool { return k.Private != nil || k.Remote != nil }
 
 // endBy brings the end of the key forward to where a self-signature has it.
-func (k *component) endBy(self *packet.Signature) {
+func (k *Component) endBy(self *packet.Signature) {
 	if s := self.KeyLifetimeSecs; s != nil && *s != 0 {
-		k.end(k.pub.CreationTime.Add(time.Duration(*s)*time.Second), false)
+		k.end(k.Public.CreationTime.Add(time.Duration(*s)*time.Second), false)
 	}
 }
 
 // end brings the end of the key forward.
-func (k *component) end(at time.Time, revoked bool) {
-	if !at.IsZero() && (k.window.NotAfter.IsZero() || at.Before(k.window.NotAfter)) {
-		k.window.NotAfter = at
+func (k *Component) end(at time.Time, revoked bool) {
+	if !at.IsZero() && (k.NotAfter.IsZero() || at.Before(k.NotAfter)) {
+		k.NotAfter = at
 	}
 	if revoked {
-		k.revoked = true
-		k.window.NotAfter = k.window.NotBefore
+		k.Revoked = true
+		k.NotAfter = k.NotBefore
 	}
 }
 
@@ -298,29 +299,29 @@ func curveName(k *packet.PublicKey) string {
 	return string(c)
 }
 
-// keyName is the key ID as messages spell it.
-func (k *component) keyName() string { return keyIDName(k.keyID) }
+// KeyName is the key ID as messages spell it.
+func (k *Component) KeyName() string { return keyIDName(k.KeyID) }
 
 func keyIDName(id uint64) string { return fmt.Sprintf("%016X", id) }
 
-// whyNot says why the component does not seal for a use at the given time; it is
+// WhyNot says why the component does not seal for a use at the given time; it is
 // empty if it does, as far as the certificate decides that.
-func (k *component) whyNot(use keyset.Use, at time.Time) string {
+func (k *Component) WhyNot(use keyset.Use, at time.Time) string {
 	switch {
-	case k.weak != "":
-		return "not allowed: " + k.weak
-	case use == keyset.Signing && k.lone:
+	case k.Weak != "":
+		return "not allowed: " + k.Weak
+	case use == keyset.Signing && k.Lone:
 		return "it did not consent to its binding (no back signature, RFC 9580, Section 5.2.1.8)"
-	case use == keyset.Signing && !k.sign:
+	case use == keyset.Signing && !k.Sign:
 		return "not flagged to sign"
-	case use == keyset.Encryption && !k.encrypt:
+	case use == keyset.Encryption && !k.Encrypt:
 		return "not flagged to encrypt"
-	case k.revoked:
+	case k.Revoked:
 		return "revoked"
-	case at.Before(k.window.NotBefore):
-		return "not valid before " + k.window.NotBefore.UTC().Format(time.RFC3339)
-	case !k.window.NotAfter.IsZero() && at.After(k.window.NotAfter):
-		return "ended on " + k.window.NotAfter.UTC().Format(time.RFC3339)
+	case at.Before(k.NotBefore):
+		return "not valid before " + k.NotBefore.UTC().Format(time.RFC3339)
+	case !k.NotAfter.IsZero() && at.After(k.NotAfter):
+		return "ended on " + k.NotAfter.UTC().Format(time.RFC3339)
 	}
 	return ""
 }

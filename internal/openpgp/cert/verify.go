@@ -1,4 +1,4 @@
-package pgp
+package cert
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ const maxChecks = 1024
 // verify verifies each signature by the key of the certificate, once, and finds
 // the places of those that stand elsewhere. What does not verify counts for
 // nothing, but for a revocation: that one is never taken for absent.
-func (c *certificate) verify() error {
+func (c *Certificate) verify() error {
 	v := verifier{primary: c.primary.pub}
 	loose := c.loose
 	c.loose = nil
@@ -123,7 +123,7 @@ func (v *verifier) onSubkey(s *selfSig, k *packet.PublicKey) {
 // is by the primary key, or by a revoker that the certificate names, and that fits
 // nowhere or cannot be understood. Revocations by anybody else are nobody's business:
 // a stranger who adds a packet to a certificate must not make it unreadable.
-func (c *certificate) revocationsUnderstood() error {
+func (c *Certificate) revocationsUnderstood() error {
 	primary := c.primary.pub
 	revokers := c.revokers()
 	each := func(sigs []selfSig) error {
@@ -139,7 +139,7 @@ func (c *certificate) revocationsUnderstood() error {
 			default:
 				for _, r := range revokers {
 					if s.info.by(r, keyIDOf(r)) {
-						return fmt.Errorf("a %s by the revoker %s that the certificate names, which cannot be verified here", &s.info, fingerprintID(r))
+						return fmt.Errorf("a %s by the revoker %s that the certificate names, which cannot be verified here", &s.info, FingerprintID(r))
 					}
 				}
 			}
@@ -159,7 +159,7 @@ func (c *certificate) revocationsUnderstood() error {
 
 // revokers lists the fingerprints of those that may revoke the key, RFC 9580,
 // Section 5.2.3.23.
-func (c *certificate) revokers() (out [][]byte) {
+func (c *Certificate) revokers() (out [][]byte) {
 	for _, s := range c.primary.sigs {
 		if s.ok {
 			out = append(out, s.info.revokers...)
@@ -184,7 +184,7 @@ func keyIDOf(fingerprint []byte) (id uint64) {
 }
 
 // countSelf returns an error if the certificate could not be read again.
-func (c *certificate) countSelf() error {
+func (c *Certificate) countSelf() error {
 	n, size := 0, 0
 	count := func(p openpgp.Packet, sigs []selfSig) {
 		const head = 6
@@ -204,8 +204,8 @@ func (c *certificate) countSelf() error {
 	for _, k := range c.subkeys {
 		count(k.raw, k.sigs)
 	}
-	if size > maxKeyFile {
-		return fmt.Errorf("more than %d bytes together", maxKeyFile)
+	if size > MaxFile {
+		return fmt.Errorf("more than %d bytes together", MaxFile)
 	}
 	if 2*n > maxChecks { // a binding may be verified twice
 		return fmt.Errorf("more than %d signatures by the key itself together", maxChecks/2)

@@ -1,4 +1,4 @@
-package pgp
+package cert
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -16,12 +17,12 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// A sessionPacket is a Public Key Encrypted Session Key packet, RFC 9580,
+// A SessionPacket is a Public Key Encrypted Session Key packet, RFC 9580,
 // Section 5.1, as it looks before anything is decrypted.
-type sessionPacket struct {
+type SessionPacket struct {
 	raw         openpgp.Packet
-	version     int
-	algorithm   packet.PublicKeyAlgorithm
+	Version     int
+	Algorithm   packet.PublicKeyAlgorithm
 	keyID       uint64    // version 3; zero for a hidden recipient
 	fingerprint keyset.ID // version 6; empty for a hidden recipient
 	fields      []byte    // the algorithm-specific part
@@ -29,90 +30,92 @@ type sessionPacket struct {
 
 var errSessionPacket = errors.New("invalid session key packet")
 
-func parseSessionPacket(p openpgp.Packet) (*sessionPacket, error) {
+// ParseSessionPacket reads a session key packet. An unknown version is an error.
+func ParseSessionPacket(p openpgp.Packet) (*SessionPacket, error) {
 	b := p.Body
 	if len(b) < 2 {
 		return nil, errSessionPacket
 	}
-	s := &sessionPacket{raw: p, version: int(b[0])}
-	switch s.version {
+	s := &SessionPacket{raw: p, Version: int(b[0])}
+	switch s.Version {
 	case 3:
 		if len(b) < 10 {
 			return nil, errSessionPacket
 		}
 		s.keyID = binary.BigEndian.Uint64(b[1:])
-		s.algorithm, s.fields = packet.PublicKeyAlgorithm(b[9]), b[10:]
+		s.Algorithm, s.fields = packet.PublicKeyAlgorithm(b[9]), b[10:]
 	case 6:
 		n := int(b[1])
 		if len(b) < 2+n+1 || n == 1 {
 			return nil, errSessionPacket
 		}
 		if n != 0 {
-			s.fingerprint = fingerprintID(b[3 : 2+n])
+			s.fingerprint = FingerprintID(b[3 : 2+n])
 		}
-		s.algorithm, s.fields = packet.PublicKeyAlgorithm(b[2+n]), b[3+n:]
+		s.Algorithm, s.fields = packet.PublicKeyAlgorithm(b[2+n]), b[3+n:]
 	default:
-		return nil, fmt.Errorf("%w: version %d", errSessionPacket, s.version)
+		return nil, fmt.Errorf("%w: version %d", errSessionPacket, s.Version)
 	}
 	return s, nil
 }
 
-// hidden reports whether the packet names no recipient.
-func (s *sessionPacket) hidden() bool { return s.keyID == 0 && s.fingerprint == "" }
+// Hidden reports whether the packet names no recipient.
+func (s *SessionPacket) Hidden() bool { return s.keyID == 0 && s.fingerprint == "" }
 
-// name is how the packet spells its recipient.
-func (s *sessionPacket) name() keyset.ID {
+// Name is how the packet spells its recipient.
+func (s *SessionPacket) Name() keyset.ID {
 	if s.fingerprint != "" {
 		return s.fingerprint
 	}
 	return keyset.ID(fmt.Sprintf("%016X", s.keyID))
 }
 
-// names reports whether the packet names k.
-func (s *sessionPacket) names(k *component) bool {
-	return s.keyID != 0 && s.keyID == k.keyID || s.fingerprint != "" && s.fingerprint == k.id
+// Names reports whether the packet Names k.
+func (s *SessionPacket) Names(k *Component) bool {
+	return s.keyID != 0 && s.keyID == k.KeyID || s.fingerprint != "" && s.fingerprint == k.ID
 }
 
-// fits reports whether k could decrypt the packet.
-func (s *sessionPacket) fits(k *component) bool {
-	same := s.algorithm == k.pub.PubKeyAlgo || s.rsa() && k.bits != 0
-	return same && (s.hidden() || s.names(k))
+// Fits reports whether k could decrypt the packet.
+func (s *SessionPacket) Fits(k *Component) bool {
+	same := s.Algorithm == k.Public.PubKeyAlgo || s.IsRSA() && k.bits != 0
+	return same && (s.Hidden() || s.Names(k))
 }
 
-func (s *sessionPacket) rsa() bool {
-	switch s.algorithm {
+// IsRSA reports whether the session key is under PKCS #1 v1.5.
+func (s *SessionPacket) IsRSA() bool {
+	switch s.Algorithm {
 	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly:
 		return true
 	}
 	return false
 }
 
-// A sessionKey is what a session key packet holds.
-type sessionKey struct {
-	cipher packet.CipherFunction // zero in version 6, where the encrypted data says it
-	key    []byte
+// A SessionKey is what a session key packet holds.
+type SessionKey struct {
+	Cipher packet.CipherFunction // zero in version 6, where the encrypted data says it
+	Key    []byte
 }
 
-// randomSessionKey is the substitute for one that did not decrypt, for AES-256.
-func randomSessionKey(version int) sessionKey {
-	sk := sessionKey{packet.CipherAES256, make([]byte, packet.CipherAES256.KeySize())}
+// RandomSessionKey is the substitute for one that did not decrypt, for AES-256.
+func RandomSessionKey(version int) SessionKey {
+	sk := SessionKey{packet.CipherAES256, make([]byte, packet.CipherAES256.KeySize())}
 	if version == 6 {
-		sk.cipher = 0
+		sk.Cipher = 0
 	}
-	rand.Read(sk.key)
+	rand.Read(sk.Key)
 	return sk
 }
 
-// unwrap decrypts the session key with k. Whatever is wrong with it, the result
+// Unwrap decrypts the session key with k. Whatever is wrong with it, the result
 // is a random session key, and nothing says how far decryption came. An error
 // is that of a key service.
-func (s *sessionPacket) unwrap(ctx context.Context, k *component) (sk sessionKey, conforms bool, err error) {
-	if s.rsa() {
+func (s *SessionPacket) Unwrap(ctx context.Context, k *Component) (sk SessionKey, conforms bool, err error) {
+	if s.IsRSA() {
 		return s.unwrapRSA(ctx, k)
 	}
-	sk = randomSessionKey(s.version)
+	sk = RandomSessionKey(s.Version)
 	failed := guard(func() error {
-		parsed, err := parse(s.raw) // a copy of its own: Decrypt writes to it (T16)
+		parsed, err := Parse(s.raw) // a copy of its own: Decrypt writes to it (T16)
 		if err != nil {
 			return err
 		}
@@ -120,10 +123,10 @@ func (s *sessionPacket) unwrap(ctx context.Context, k *component) (sk sessionKey
 		if !ok {
 			return errSessionPacket
 		}
-		if err := e.Decrypt(k.priv, nil); err != nil {
+		if err := e.Decrypt(k.Private, nil); err != nil {
 			return err
 		}
-		sk = sessionKey{e.CipherFunc, e.Key}
+		sk = SessionKey{e.CipherFunc, e.Key}
 		return nil
 	})
 	return sk, failed == nil, nil
@@ -133,9 +136,9 @@ func (s *sessionPacket) unwrap(ctx context.Context, k *component) (sk sessionKey
 // library tells a bad padding from a bad cipher and from a bad checksum by its
 // error; here all are one, and which it is decides nothing but which bytes
 // are copied.
-func (s *sessionPacket) unwrapRSA(ctx context.Context, k *component) (sk sessionKey, conforms bool, err error) {
-	sk = randomSessionKey(s.version)
-	public, ok := k.pub.PublicKey.(*rsa.PublicKey)
+func (s *SessionPacket) unwrapRSA(ctx context.Context, k *Component) (sk SessionKey, conforms bool, err error) {
+	sk = RandomSessionKey(s.Version)
+	public, ok := k.Public.PublicKey.(*rsa.PublicKey)
 	if !ok || len(s.fields) < 2 || len(s.fields)-2 != (int(binary.BigEndian.Uint16(s.fields))+7)/8 || len(s.fields)-2 > public.Size() {
 		return sk, false, nil
 	}
@@ -143,28 +146,28 @@ func (s *sessionPacket) unwrapRSA(ctx context.Context, k *component) (sk session
 	copy(ciphertext[len(ciphertext)-len(s.fields)+2:], s.fields[2:])
 	var m []byte
 	var padded bool
-	if k.remote != nil {
+	if k.Remote != nil {
 		if m, padded, err = k.unwrapRemote(ctx, ciphertext); err != nil {
 			return sk, false, err
 		}
-	} else if private, ok := k.priv.PrivateKey.(*rsa.PrivateKey); ok {
+	} else if private, ok := k.Private.PrivateKey.(*rsa.PrivateKey); ok {
 		var failed error
 		m, failed = private.Decrypt(nil, ciphertext, nil) // PKCS #1 v1.5: OpenPGP has nothing else
 		padded = failed == nil
 	}
-	sk, conforms = conforming(s.version, m, padded, sk)
+	sk, conforms = conforming(s.Version, m, padded, sk)
 	return sk, conforms, nil
 }
 
 // conforming returns the session key in m if it is one, with a good checksum
 // and for a known cipher, or else the substitute. Of a session key for AES-256,
 // which is what partners send, the choice is made without a branch.
-func conforming(version int, m []byte, padded bool, substitute sessionKey) (sk sessionKey, conforms bool) {
+func conforming(version int, m []byte, padded bool, substitute SessionKey) (sk SessionKey, conforms bool) {
 	head := 1
 	if version == 6 {
 		head = 0
 	}
-	whole := head + len(substitute.key) + 2
+	whole := head + len(substitute.Key) + 2
 	buf := make([]byte, whole)
 	good := 0
 	if padded {
@@ -179,9 +182,9 @@ func conforming(version int, m []byte, padded bool, substitute sessionKey) (sk s
 		good &= subtle.ConstantTimeByteEq(buf[0], byte(packet.CipherAES256)) | refusedCipher(buf[0])
 	}
 	good &= checksum(buf[head:])
-	sk = sessionKey{substitute.cipher, pick(good, buf[head:whole-2], substitute.key)}
+	sk = SessionKey{substitute.Cipher, pick(good, buf[head:whole-2], substitute.Key)}
 	if head == 1 {
-		sk.cipher = packet.CipherFunction(subtle.ConstantTimeSelect(good, int(buf[0]), int(substitute.cipher)))
+		sk.Cipher = packet.CipherFunction(subtle.ConstantTimeSelect(good, int(buf[0]), int(substitute.Cipher)))
 	}
 	return sk, good == 1
 }
@@ -193,16 +196,16 @@ func refusedCipher(c byte) int {
 }
 
 // shorter is conforming for session keys of other sizes.
-func shorter(version int, m []byte, substitute sessionKey) (sessionKey, bool) {
-	sk := sessionKey{}
+func shorter(version int, m []byte, substitute SessionKey) (SessionKey, bool) {
+	sk := SessionKey{}
 	if version != 6 {
-		sk.cipher, m = packet.CipherFunction(m[0]), m[1:]
+		sk.Cipher, m = packet.CipherFunction(m[0]), m[1:]
 	}
-	size, ok := map[packet.CipherFunction]int{0: len(m) - 2, 1: 16, 2: 24, 3: 16, 4: 16, 7: 16, 8: 24, 11: 16, 12: 24}[sk.cipher]
+	size, ok := map[packet.CipherFunction]int{0: len(m) - 2, 1: 16, 2: 24, 3: 16, 4: 16, 7: 16, 8: 24, 11: 16, 12: 24}[sk.Cipher]
 	if !ok || len(m) != size+2 || size != 16 && size != 24 || checksum(m) != 1 {
 		return substitute, false
 	}
-	sk.key = m[:size]
+	sk.Key = m[:size]
 	return sk, true
 }
 
@@ -216,25 +219,40 @@ func checksum(m []byte) int {
 }
 
 // testDecryption encrypts a session key to k and decrypts it with k.
-func (k *component) testDecryption(ctx context.Context, key []byte) error {
+func (k *Component) testDecryption(ctx context.Context, key []byte) error {
 	var b bytes.Buffer
-	if err := k.wrap(&b, sessionKey{sealCipher, key}, 3); err != nil {
+	if err := k.Wrap(&b, SessionKey{SealCipher, key}, 3); err != nil {
 		return err
 	}
 	p, _, err := nextPacket(b.Bytes())
 	if err != nil {
 		return err
 	}
-	s, err := parseSessionPacket(p)
+	s, err := ParseSessionPacket(p)
 	if err != nil {
 		return err
 	}
-	got, ok, err := s.unwrap(ctx, k)
+	got, ok, err := s.Unwrap(ctx, k)
 	if err != nil {
 		return err
 	}
-	if !ok || string(got.key) != string(key) {
+	if !ok || string(got.Key) != string(key) {
 		return errors.New("the session key does not decrypt")
 	}
 	return nil
+}
+
+// Wrap encrypts a session key to k, and writes the packet of version 3 or 6.
+func (k *Component) Wrap(w io.Writer, sk SessionKey, version int) error {
+	return guard(func() error {
+		return packet.SerializeEncryptedKeyAEAD(w, k.Public, sk.Cipher, version == 6, sk.Key, nil)
+	})
+}
+
+// pick returns a if choose is 1 and b if it is 0, which must be of one length,
+// without a branch.
+func pick(choose int, a, b []byte) []byte {
+	out := bytes.Clone(b)
+	subtle.ConstantTimeCopy(choose, out, a)
+	return out
 }

@@ -1,4 +1,4 @@
-package exchange_test
+package remote_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/sealwax/sealwax/envelope"
-	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/remote"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -19,14 +19,14 @@ func TestOutage(t *testing.T) {
 	cancel(deadline)
 	refused := errors.New("connection refused")
 
-	err := exchange.Outage(t.Context(), "A", refused)
+	err := remote.Outage(t.Context(), "A", refused)
 	assert.ErrorIs(t, err, keyset.ErrUnavailable)
 	assert.ErrorIs(t, err, refused)
 	assert.NotErrorIs(t, err, envelope.ErrRejected)
 	assert.ErrorContains(t, err, "remote key A: ")
 
 	said := fmt.Errorf("503: %w", keyset.ErrUnavailable)
-	assert.EqualError(t, exchange.Outage(t.Context(), "A", said), "remote key A: "+said.Error(), "it is said once")
+	assert.EqualError(t, remote.Outage(t.Context(), "A", said), "remote key A: "+said.Error(), "it is said once")
 
-	assert.Equal(t, deadline, exchange.Outage(ended, "A", refused), "the end of a call is no outage")
+	assert.Equal(t, deadline, remote.Outage(ended, "A", refused), "the end of a call is no outage")
 }

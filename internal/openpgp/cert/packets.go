@@ -1,4 +1,4 @@
-package pgp
+package cert
 
 import (
 	"bytes"
@@ -16,9 +16,9 @@ func nextPacket(in []byte) (p openpgp.Packet, rest []byte, err error) {
 	return p, r.Rest(), err
 }
 
-// parse hands one packet to the library. Each call returns a packet of its
+// Parse hands one packet to the library. Each call returns a packet of its
 // own: the library writes to what it parses (T16).
-func parse(p openpgp.Packet) (packet.Packet, error) {
+func Parse(p openpgp.Packet) (packet.Packet, error) {
 	var out packet.Packet
 	err := guard(func() (err error) {
 		out, err = packet.Read(bytes.NewReader(p.Encode()))
