@@ -46,9 +46,11 @@ type Config struct {
 
 	// SealContext and OpenContext keep conversations under the same keys
 	// apart: an order from a refund, a request from a reply. Seal signs
-	// SealContext with each message, as a notation; if OpenContext is set,
-	// Open rejects messages without it or with another. A server's are its
-	// client's the other way round.
+	// SealContext with each message, in the notation
+	// context@sealwax.github.io. If OpenContext is set, Open rejects messages
+	// without that notation or with another value. A server's SealContext is
+	// its client's OpenContext, and the other way round. Both parties need
+	// software that knows the notation.
 	SealContext, OpenContext string
 
 	// Waive lists exceptions to the defaults, each with its reason.
@@ -78,9 +80,10 @@ var _ envelope.Streamer = (*Envelope)(nil)
 // maxContext is what a notation has room for beside its name.
 const maxContext = 1024
 
-// New returns an envelope. It returns an error if a source is missing or holds
-// keys of another format or half, if a setting is out of range, or if a waiver
-// is unknown or has no reason. Under GODEBUG=fips140=only it returns one that wraps
+// New returns an envelope. It returns an error if a source is missing, holds keys
+// of another format, or holds public keys where private ones belong or the reverse.
+// It returns an error if a setting is out of range, and if a waiver is unknown or
+// has no reason. Under GODEBUG=fips140=only it returns one that wraps
 // [errors.ErrUnsupported]. It does not require any key to be active yet.
 func New(c Config) (*Envelope, error) {
 	x, err := exchange.New(exchange.Config{

@@ -15,7 +15,8 @@ import (
 // It returns an error if the certificate has no valid self-signature, or no part
 // that is fit for a use, and says why of each part. A revocation counts wherever it
 // stands; one by the key itself that is not understood is an error. An expired or
-// revoked certificate is returned: the set decides what it is good for.
+// revoked certificate is returned: it does not seal, and opens by its state in the
+// set.
 //
 // An RSA part of ours that is flagged both to sign and to decrypt is read, and not
 // used without [InsecureRSADualUse]. So is an RSA key below 2048 bits, for which

@@ -22,9 +22,9 @@ import (
 // Seal implements [envelope.Envelope].
 //
 // It signs with SHA-384 or better and encrypts with AES-256, whatever the
-// recipients prefer, and under AEAD if every recipient says that it reads it (T15);
-// the signatures name the recipients (Intended Recipient
-// Fingerprint, RFC 9580, Section 5.2.3.36). It does not compress.
+// recipients prefer. It encrypts under AEAD if every recipient says in its
+// certificate that it reads that. The signatures name the recipients (Intended
+// Recipient Fingerprint, RFC 9580, Section 5.2.3.36). It does not compress.
 func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	return e.x.Seal(ctx, func(c *exchange.Call) ([]byte, error) {
 		message, err := e.seal(c, payload)
