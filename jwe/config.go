@@ -21,8 +21,15 @@ import (
 // A Config configures an [Envelope]. Own and Peer are required; the zero value
 // of every other field is the recommended setting. New copies the Config.
 type Config struct {
-	Own  keyset.Source // our private keys: sign and decrypt
-	Peer keyset.Source // the partner's public keys: verify and encrypt
+	// Own holds our private keys, which sign and decrypt, and Peer the public
+	// keys of the partner, which verify and encrypt. Give the [keyset.Ring]
+	// itself, as in Own: ring. Own: ring.Load() would freeze the keys as they are
+	// now, so that no rotation and no revocation ever reached the envelope.
+	//
+	// A ring that is still empty is accepted. Until it has read its first
+	// manifest, Seal returns [envelope.ErrNoKey], and Open an error that wraps
+	// [keyset.ErrUnavailable].
+	Own, Peer keyset.Source
 
 	// JSON makes Seal use the general JSON serialization, with a signature
 	// by each active key of ours and a recipient for each active key of the

@@ -50,7 +50,7 @@ func TestNewRefuses(t *testing.T) {
 		{"empty waiver", "unknown waiver", jwe.Config{Own: own, Peer: peer, Waive: []envelope.Waiver{{}}}},
 		{"encrypt only with a context", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, SealContext: "x"}},
 		{"encrypt only with names", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, Self: "us", Partner: "them"}},
-		{"encrypt only with a limit of age", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, MaxAge: 1}},
+		{"encrypt only with a limit of age", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, MaxAge: time.Second}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e, err := jwe.New(tt.c)

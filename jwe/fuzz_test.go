@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -120,7 +121,7 @@ func FuzzContent(f *testing.F) {
 	})
 	named := newEnvelope(f, jwe.Config{
 		Own: set(f, encryption(f, "dec", decrypt)), Peer: set(f, public(signing(f, "sig", sign))...),
-		Self: "us", Partner: "them", OpenContext: "order", MaxAge: 1,
+		Self: "us", Partner: "them", OpenContext: "order", MaxAge: time.Second,
 	})
 	f.Fuzz(func(t *testing.T, members, content string) {
 		token := []byte(agreeWith(t, ecdhOf(t, decrypt), func(epk string) string {

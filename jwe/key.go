@@ -128,7 +128,7 @@ func newKey(s spec) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(s.kid) > maxName || !utf8.ValidString(s.kid) {
+	if !isName(s.kid) {
 		return nil, fmt.Errorf("kid is not valid UTF-8 of at most %d bytes", maxName)
 	}
 	k.hints = append(slices.Clone(s.hints), k.fingerprints()...)
@@ -167,10 +167,12 @@ func (k *Key) checkUse(use keyset.Use, alg Algorithm) error {
 
 func (k *Key) rsaPublic() *rsa.PublicKey { return k.public.(*rsa.PublicKey) }
 
+func isName(kid string) bool { return len(kid) <= maxName && utf8.ValidString(kid) }
+
 // WithName returns k under another "kid". If kid is empty, it becomes the
 // thumbprint. It panics if kid is not valid UTF-8 of at most 256 bytes.
 func (k *Key) WithName(kid string) *Key {
-	if len(kid) > maxName || !utf8.ValidString(kid) {
+	if !isName(kid) {
 		panic("jwe: WithName: kid is not valid UTF-8 of at most 256 bytes")
 	}
 	out := *k

@@ -49,6 +49,9 @@ func OpenFile(fsys fs.FS) keyset.Opener {
 				continue
 			}
 			if i.Name == string(i.ID) && k.Name != "" {
+				if !isName(k.Name) {
+					return nil, fmt.Errorf("jwe: the name of key %s in the manifest becomes its \"kid\", and is not valid UTF-8 of at most %d bytes: shorten it", k.ID, maxName)
+				}
 				return key.WithName(k.Name), nil
 			}
 			return key, nil

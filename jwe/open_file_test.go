@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -52,6 +53,7 @@ func TestOpenFile(t *testing.T) {
 		{"of a JWK Set", keyset.ManifestKey{ID: two.Info().ID, Source: "file:keys.json"}, "two", false},
 		{"PEM, the manifest says the use", keyset.ManifestKey{ID: fromPEM.Info().ID, Source: "file:key.pem", Use: "signing"}, string(fromPEM.Info().ID), false},
 		{"PEM, and the name", keyset.ManifestKey{ID: fromPEM.Info().ID, Name: "own-2027", Source: "file:key.pem", Use: "signing"}, "own-2027", false},
+		{"PEM, and a name that is no kid", keyset.ManifestKey{ID: fromPEM.Info().ID, Name: strings.Repeat("Example Bank ", 25), Source: "file:key.pem", Use: "signing"}, "", true},
 		{"PEM without use", keyset.ManifestKey{ID: fromPEM.Info().ID, Source: "file:key.pem"}, "", true},
 		{"another key", keyset.ManifestKey{ID: two.Info().ID, Source: "file:one.jwk"}, "", true},
 		{"missing", keyset.ManifestKey{ID: one.Info().ID, Source: "file:none"}, "", true},

@@ -14,8 +14,15 @@ import (
 // A Config configures an [Envelope]. Own and Peer are required; the zero value
 // of every other field is the recommended setting. New copies the Config.
 type Config struct {
-	Own  keyset.Source // our private keys: sign and decrypt
-	Peer keyset.Source // the partner's public keys: verify and encrypt
+	// Own holds our private keys, which sign and decrypt, and Peer the public
+	// keys of the partner, which verify and encrypt. Give the [keyset.Ring]
+	// itself, as in Own: ring. Own: ring.Load() would freeze the keys as they are
+	// now, so that no rotation and no revocation ever reached the envelope.
+	//
+	// A ring that is still empty is accepted. Until it has read its first
+	// manifest, Seal returns [envelope.ErrNoKey], and Open an error that wraps
+	// [keyset.ErrUnavailable].
+	Own, Peer keyset.Source
 
 	// AlsoTo are further recipients, such as an archive. They can read what
 	// is sealed. Their signatures are not accepted.
@@ -30,8 +37,8 @@ type Config struct {
 	// 4 GiB for OpenTo.
 	MaxSize int64
 
-	// MaxAge rejects messages whose signatures are all older. If zero, age is
-	// not limited. In any case a signature dated more than five minutes in
+	// MaxAge rejects messages whose signatures are all older. It is at least one
+	// second, or zero: then age is not limited. In any case a signature dated more than five minutes in
 	// the future does not count, nor one by a key that expired, or was
 	// superseded, more than a day ago, whatever date it claims.
 	//

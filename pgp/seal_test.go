@@ -284,7 +284,7 @@ func TestNewErrors(t *testing.T) {
 		"negative MaxSize":    {Own: own, Peer: peer, MaxSize: -1},
 		"negative MaxAge":     {Own: own, Peer: peer, MaxAge: -1},
 		"unknown Encoding":    {Own: own, Peer: peer, Encoding: 9},
-		"empty ring":          {Own: &keyset.Ring{}, Peer: peer},
+		"nil ring":            {Own: (*keyset.Ring)(nil), Peer: peer},
 		"long context":        {Own: own, Peer: peer, SealContext: strings.Repeat("x", 2000)},
 		"waiver by hand":      {Own: own, Peer: peer, Waive: []envelope.Waiver{{}}},
 		"waiver of others":    {Own: own, Peer: peer, Waive: []envelope.Waiver{envelope.NewWaiver("jwe.InsecureRSA1_5", reason)}},

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -59,8 +60,12 @@ func New(c Config, waivers ...string) (*Exchange, error) {
 		x.c.Now = time.Now
 	}
 	var errs []error
-	if c.MaxAge < 0 {
+	switch {
+	case c.MaxAge < 0:
 		errs = append(errs, fmt.Errorf("MaxAge is negative: %v", c.MaxAge))
+	case c.MaxAge != 0 && c.MaxAge < time.Second:
+		// The dates of messages are in seconds. A number without a unit is the usual reason.
+		errs = append(errs, fmt.Errorf("MaxAge is %v, below one second: write it with its unit, such as 5*time.Minute", c.MaxAge))
 	}
 	_, err := load(c.Own, c.Format, true, "Own")
 	errs = append(errs, err)
@@ -103,14 +108,20 @@ func checkWaivers(list []envelope.Waiver, known []string) error {
 }
 
 // load returns the current set of a source if it is one that the format can use.
+// An empty set is of every format: that of a ring before its first manifest.
 func load(s keyset.Source, f keyset.Format, private bool, name string) (*keyset.Set, error) {
 	if s == nil {
 		return nil, fmt.Errorf("%s is nil", name)
+	}
+	if v := reflect.ValueOf(s); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, fmt.Errorf("%s is a nil %T", name, s)
 	}
 	set := s.Load()
 	switch {
 	case set == nil:
 		return nil, fmt.Errorf("%s loads no set", name)
+	case set.Format() == "":
+		return set, nil
 	case set.Format() != f:
 		return nil, fmt.Errorf("%s holds keys of format %q, not %q", name, set.Format(), f)
 	case set.Private() && !private:
@@ -206,6 +217,22 @@ func (c *Call) Reload() error {
 	return nil
 }
 
+// loaded returns an error that wraps the given one if a source holds no keys yet. An
+// empty ring is a fault of ours, and says nothing about a message.
+func (c *Call) loaded(problem error) error {
+	for i, s := range append([]*keyset.Set{c.Own, c.Peer}, c.AlsoTo...) {
+		if s.Format() != "" {
+			continue
+		}
+		name := fmt.Sprintf("AlsoTo[%d]", i-2)
+		if i < 2 {
+			name = [...]string{"Own", "Peer"}[i]
+		}
+		return fmt.Errorf("%w: %s holds no keys: its ring has read no manifest yet", problem, name)
+	}
+	return nil
+}
+
 // Sized enters the size of the sealed message, in bytes, into the account of a
 // call that streams: it did not know the size when it began, and returns nothing.
 func (c *Call) Sized(n int64) { c.size = n }
@@ -216,6 +243,9 @@ func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]b
 	start := time.Now()
 	c, err := x.begin(ctx)
 	var out []byte
+	if err == nil {
+		err = c.loaded(envelope.ErrNoKey)
+	}
 	if err == nil {
 		out, err = f(c)
 	}
@@ -246,6 +276,9 @@ func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelop
 	start := time.Now()
 	c, err := x.begin(ctx)
 	var m *envelope.Message
+	if err == nil {
+		err = c.loaded(keyset.ErrUnavailable)
+	}
 	if err == nil {
 		m, err = f(c)
 	}

@@ -20,19 +20,27 @@ const both = keyset.Signing | keyset.Encryption
 var now = time.Date(2026, 12, 3, 9, 30, 0, 0, time.UTC)
 
 // A fake is a key without cryptography.
-type fake struct{ info keyset.Info }
+type fake struct {
+	info   keyset.Info
+	tested bool // passes its self-test
+}
 
-func (f *fake) Info() keyset.Info              { return f.info }
-func (f *fake) SelfTest(context.Context) error { return errors.ErrUnsupported }
+func (f *fake) Info() keyset.Info { return f.info }
+func (f *fake) SelfTest(context.Context) error {
+	if f.tested {
+		return nil
+	}
+	return errors.ErrUnsupported
+}
 func (f *fake) Public() keyset.Material {
 	public := f.info
 	public.Private = false
-	return &fake{public}
+	return &fake{info: public}
 }
 
 func key(id keyset.ID, format keyset.Format, private bool) keyset.Key {
 	info := keyset.Info{ID: id, Format: format, Private: private, Use: both, Algorithm: "fake"}
-	return keyset.Key{Material: &fake{info}, State: keyset.Active}
+	return keyset.Key{Material: &fake{info: info}, State: keyset.Active}
 }
 
 func set(t testing.TB, keys ...keyset.Key) *keyset.Set {

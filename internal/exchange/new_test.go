@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -27,11 +28,13 @@ func TestNewRefuses(t *testing.T) {
 		"Peer of another format": {func(c *exchange.Config) { c.Peer = pgpPeer }, []string{`Peer holds keys of format "openpgp", not "jose"`}},
 		"public Own":             {func(c *exchange.Config) { c.Own = peer(t, "PEER") }, []string{"Own holds public keys; it takes our private keys"}},
 		"private Peer":           {func(c *exchange.Config) { c.Peer = own(t, "OWN") }, []string{"Peer holds private keys; it takes the public keys of the partner"}},
-		"empty ring":             {func(c *exchange.Config) { c.Peer = new(keyset.Ring) }, []string{`Peer holds keys of format "", not "jose"`}},
+		"nil ring":               {func(c *exchange.Config) { c.Peer = (*keyset.Ring)(nil) }, []string{"Peer is a nil *keyset.Ring"}},
+		"nil set":                {func(c *exchange.Config) { c.Own = (*keyset.Set)(nil) }, []string{"Own is a nil *keyset.Set"}},
 		"nil in AlsoTo":          {func(c *exchange.Config) { c.AlsoTo = []keyset.Source{peer(t, "A"), nil} }, []string{"AlsoTo[1] is nil"}},
 		"private AlsoTo":         {func(c *exchange.Config) { c.AlsoTo = []keyset.Source{own(t, "A")} }, []string{"AlsoTo[0] holds private keys"}},
 		"AlsoTo of another":      {func(c *exchange.Config) { c.AlsoTo = []keyset.Source{pgpPeer} }, []string{`AlsoTo[0] holds keys of format "openpgp"`}},
 		"negative age":           {func(c *exchange.Config) { c.MaxAge = -time.Nanosecond }, []string{"MaxAge is negative: -1ns"}},
+		"age without unit":       {func(c *exchange.Config) { c.MaxAge = 300 }, []string{"MaxAge is 300ns, below one second: write it with its unit"}},
 		"waiver of another format": {func(c *exchange.Config) {
 			c.Waive = []envelope.Waiver{envelope.NewWaiver("pgp.InsecureUnsigned", "because")}
 		},
@@ -52,6 +55,45 @@ func TestNewRefuses(t *testing.T) {
 				assert.ErrorContains(t, err, s)
 			}
 			assert.NotErrorIs(t, err, envelope.ErrRejected)
+		})
+	}
+}
+
+// A server may make its envelope before the ring has read its first manifest.
+func TestEmptyRing(t *testing.T) {
+	for name, change := range map[string]func(*exchange.Config, keyset.Source){
+		"Own":       func(c *exchange.Config, s keyset.Source) { c.Own = s },
+		"Peer":      func(c *exchange.Config, s keyset.Source) { c.Peer = s },
+		"AlsoTo[0]": func(c *exchange.Config, s keyset.Source) { c.AlsoTo = []keyset.Source{s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, ring := config(t), new(keyset.Ring)
+			change(&c, ring)
+			x := newExchange(t, c)
+			seal := func() error {
+				_, err := x.Seal(t.Context(), func(*exchange.Call) ([]byte, error) { return []byte("sealed"), nil })
+				return err
+			}
+			open := func() error {
+				_, err := x.Open(t.Context(), 0, func(*exchange.Call) (*envelope.Message, error) { return new(envelope.Message), nil })
+				return err
+			}
+			assert.ErrorIs(t, seal(), envelope.ErrNoKey)
+			assert.ErrorContains(t, seal(), name+" holds no keys: its ring has read no manifest yet")
+			assert.ErrorIs(t, open(), keyset.ErrUnavailable)
+			assert.NotErrorIs(t, open(), envelope.ErrRejected, "the message is not to blame")
+
+			m := &keyset.Manifest{Version: 1, Revision: 1, Format: keyset.JOSE, Private: name == "Own", Keys: []keyset.ManifestKey{
+				{ID: "FIRST", State: keyset.Active, Source: "file:first"},
+			}}
+			_, err := ring.Reload(t.Context(), m, time.Hour, func(context.Context, keyset.ManifestKey) (keyset.Material, error) {
+				k := key("FIRST", keyset.JOSE, m.Private)
+				k.Material.(*fake).tested = true
+				return k.Material, nil
+			})
+			require.NoError(t, err)
+			assert.NoError(t, seal())
+			assert.NoError(t, open())
 		})
 	}
 }
