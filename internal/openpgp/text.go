@@ -323,14 +323,15 @@ func (d *decoder) bad() error {
 	return ErrNotBase64
 }
 
-// footer passes over the checksum, up to the end of its line.
+// footer passes over the checksum, up to the end of its line, or to the end of the
+// block if that stands on the same line.
 func (d *decoder) footer(in []byte) ([]byte, error) {
-	i := bytes.IndexByte(in, '\n')
+	i := bytes.IndexAny(in, "\n-")
 	if i < 0 {
 		return nil, nil
 	}
 	d.state = d.afterFooter
-	return in[i+1:], nil
+	return in[i:], nil
 }
 
 func (d *decoder) afterFooter(in []byte) ([]byte, error) {

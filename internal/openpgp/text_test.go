@@ -65,6 +65,7 @@ func texts() []struct{ name, in, encoding, err string } {
 		{"armor with 80 header lines", armor(strings.Repeat("Comment: x\n", 80), wrapped, endLine), "armor", ""},
 		{"armor that is indented", indented, "armor", ""},
 		{"armor whose end is glued to the data", armor("", std, endLine), "armor", ""},
+		{"armor whose end is glued to the checksum", armor("", wrapped+"=ABCD", endLine), "armor", ""},
 		{"armor without a line end at its end", strings.TrimSpace(armor("", wrapped, endLine)), "armor", ""},
 		// RFC 9580, Section 6.1: a checksum that is wrong, or none, must not matter.
 		{"checksum that is wrong", armor("", wrapped+"=AAAA\n", endLine), "armor", ""},
