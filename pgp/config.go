@@ -38,9 +38,9 @@ type Config struct {
 	MaxSize int64
 
 	// MaxAge rejects messages whose signatures are all older. It is at least one
-	// second, or zero: then age is not limited. In any case a signature dated more than five minutes in
-	// the future does not count, nor one by a key that expired, or was
-	// superseded, more than a day ago, whatever date it claims.
+	// second, or zero: then age is not limited. In any case a signature dated
+	// more than five minutes in the future does not count, nor one by a key that
+	// expired, or was superseded, more than a day ago, whatever date it claims.
 	//
 	// Whoever opens messages from a queue that waited longer than that sets
 	// Now to return the time of receipt.
