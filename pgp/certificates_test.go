@@ -297,32 +297,40 @@ func TestSignaturesByOthers(t *testing.T) {
 	assert.Equal(t, a.Info(), again.Info())
 }
 
-// Copies of a certificate with many User IDs are merged in the time that reading
-// them takes: each is looked up, and not compared with all others.
-func TestMergingIsLinear(t *testing.T) {
+// manyUserIDs is two copies of a certificate, each with n User IDs of its own.
+func manyUserIDs(t testing.TB, n int) (out []byte) {
 	cert := binaryKey(t, public(bank()))
-	ring := func(n int) []byte {
-		var out []byte
-		for copy := range byte(2) {
-			out = append(out, cert...)
-			for i := range n {
-				out = append(out, 0xc0|13, 5, 'u', copy, byte(i>>16), byte(i>>8), byte(i))
+	for copy := range byte(2) {
+		out = append(out, cert...)
+		for i := range n {
+			out = append(out, 0xc0|13, 5, 'u', copy, byte(i>>16), byte(i>>8), byte(i))
+		}
+	}
+	return out
+}
+
+// Copies with many User IDs are merged: each is looked up, and not compared with all
+// others, which took 46 seconds.
+func TestManyUserIDs(t *testing.T) {
+	k, err := pgp.ReadKey(bytes.NewReader(manyUserIDs(t, 40_000)))
+	require.NoError(t, err)
+	assert.Equal(t, public(bank()).Info(), k.Info())
+}
+
+// The time that merging takes for each User ID does not grow with their number.
+//
+//	go test -run - -bench Merge ./pgp
+func BenchmarkMerge(b *testing.B) {
+	for _, n := range []int{5_000, 40_000} {
+		ring := manyUserIDs(b, n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				_, err := pgp.ReadKey(bytes.NewReader(ring))
+				require.NoError(b, err)
 			}
-		}
-		return out
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(2*n), "ns/ID")
+		})
 	}
-	best := func(in []byte) time.Duration {
-		d := time.Hour
-		for range 3 {
-			start := time.Now()
-			_, err := pgp.ReadKey(bytes.NewReader(in))
-			require.NoError(t, err)
-			d = min(d, time.Since(start))
-		}
-		return d
-	}
-	// Eight times as many took sixty times as long.
-	assert.Less(t, best(ring(40_000)), 30*best(ring(5_000)))
 }
 
 // A certificate of which the primary key is under SHA-2 and the encryption subkey is

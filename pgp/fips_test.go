@@ -1,3 +1,5 @@
+//go:build !goexperiment.boringcrypto
+
 package pgp_test
 
 import (
@@ -13,6 +15,8 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 	"github.com/sealwax/sealwax/pgp"
 )
+
+// BoringCrypto and GODEBUG=fips140 exclude each other.
 
 // Under GODEBUG=fips140=only nothing panics: what makes keys, reads them, or uses
 // them is an error that says why.
