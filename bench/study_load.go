@@ -137,7 +137,7 @@ func toggling(r *keyset.Ring, id keyset.ID) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				if err := r.Update(func(s *keyset.Set) (*keyset.Set, error) { return toggle(s, id) }); err != nil {
+				if err := toggle(r, id); err != nil {
 					panic(err) // nothing refuses this change
 				}
 			}
@@ -149,12 +149,11 @@ func toggling(r *keyset.Ring, id keyset.ID) (stop func()) {
 	}
 }
 
-func toggle(s *keyset.Set, id keyset.ID) (*keyset.Set, error) {
-	state := keyset.Active
-	if k, _ := s.Lookup(id); k.State == keyset.Active {
-		state = keyset.Retiring
+func toggle(r *keyset.Ring, id keyset.ID) error {
+	if k, _ := r.Load().Lookup(id); k.State == keyset.Active {
+		return r.Retire(id)
 	}
-	return s.WithState(id, state)
+	return r.Promote(id)
 }
 
 // lookupStudy is what every message costs first: one load of the set, and one key

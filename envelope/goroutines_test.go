@@ -51,10 +51,10 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 			}
 		})
 	}
-	gone, err := keys(oldTheirs).Public().WithState(oldTheirs.Info().ID, keyset.Revoked)
-	require.NoError(t, err)
+	gone := keyset.NewRing(keys(oldTheirs).Public())
+	require.NoError(t, gone.Revoke(oldTheirs.Info().ID))
 	before := runtime.NumGoroutine()
-	_, err = must(pgp.New(pgp.Config{Own: keys(oldOurs), Peer: gone})).Seal(context.Background(), payload)
+	_, err := must(pgp.New(pgp.Config{Own: keys(oldOurs), Peer: gone})).Seal(context.Background(), payload)
 	require.ErrorIs(t, err, envelope.ErrNoKey)
 	none(t, before, "a Seal that fails left one")
 }

@@ -94,8 +94,9 @@ type Config struct {
 
 	// MaxAge rejects messages whose signatures are all older, or undated. The
 	// date of a JWS is its protected "iat", in seconds, or that of a JSON
-	// payload; the header of the JWE dates nothing. If zero, age is not
-	// limited, and an undated JWS counts as made on arrival. In any case a
+	// payload; the header of the JWE dates nothing. It is at least one
+	// second, or zero: then age is not limited, and an undated JWS counts as made
+	// on arrival. In any case a
 	// signature dated more than five minutes in the future does not count.
 	MaxAge time.Duration
 
@@ -133,11 +134,14 @@ func New(c Config) (*Envelope, error) {
 	var errs []error
 	e.x, err = exchange.New(exchange.Config{
 		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge,
-		Waive: c.Waive, Observe: c.Observe, Now: c.Now,
-	}, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV)
+		Waive: c.Waive, Observe: c.Observe, Now: c.Now, Evidence: waiveEvidence,
+	}, waiveEvidence, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV)
 	errs = append(errs, err)
 	if err == nil {
 		e.waived = waiversOf(c.Waive)
+		if e.x.Waived(waiveEvidence) && !e.waived.encryptOnly {
+			errs = append(errs, errors.New("InsecureUnsignedEvidence without InsecureEncryptOnly: no message opens without a signature"))
+		}
 	}
 	errs = append(errs, e.c.check(&e.waived))
 	e.accept, err = accepting(c.Accept, e.waived.rsa15)

@@ -7,7 +7,6 @@ import (
 	"log"
 	"strings"
 	"testing/fstest"
-	"time"
 
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
@@ -37,7 +36,13 @@ func ExampleOpenFile() {
 		log.Fatal(err)
 	}
 	var ring keyset.Ring
-	changed, err := ring.Reload(context.Background(), m, 7*24*time.Hour, jwe.OpenFile(files))
-	fmt.Println(changed, err, ring.Load())
-	// Output: true <nil> keyset revision 7: jose, private, 2 active, 1 retiring
+	outcome, err := ring.Reload(context.Background(), m, jwe.OpenFile(files))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(outcome)
+	fmt.Println(ring.Load())
+	// Output:
+	// revision 7
+	// keyset revision 7: jose, private, 2 active, 1 retiring
 }

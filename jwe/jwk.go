@@ -232,7 +232,11 @@ func certifiedJWK(jwk map[string]any, text map[string]string) (spec, error) {
 	if err != nil || len(parsed.Certificates) == 0 {
 		return spec{}, errors.New(`"x5c" does not parse, or is about another key`)
 	}
-	return certified(parsed.Certificates[0]), nil
+	s := certified(parsed.Certificates[0])
+	for _, c := range parsed.Certificates[1:] {
+		s.chain = append(s.chain, c.Raw)
+	}
+	return s, nil
 }
 
 // materialOfJWK parses the numbers of the key.

@@ -19,13 +19,15 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// A Key is one JOSE key. It implements [keyset.Material]. It is immutable and
+// A Key is one JOSE key. It implements [keyset.Material], [keyset.Refresher], and
+// [keyset.Digester]. It is immutable and
 // safe for concurrent use. It prints and logs without its private half.
 type Key struct {
 	info  keyset.Info
 	kind  kind
 	alg   Algorithm // that the key is bound to, perhaps none
 	hints []string  // other names of the key that a partner may write as "kid"
+	chain [][]byte  // the certificates that it came with, as DER
 
 	public    crypto.PublicKey  // *rsa, *ecdsa, ed25519, or *ecdh for X25519
 	private   crypto.PrivateKey // the same, a *remoteKey, or nil
@@ -106,6 +108,7 @@ type spec struct {
 	private             crypto.PrivateKey // these two
 	notBefore, notAfter time.Time
 	hints               []string
+	chain               [][]byte
 }
 
 // newKey checks everything that makes a key unfit once, so that Seal and Open
@@ -131,7 +134,7 @@ func newKey(s spec) (*Key, error) {
 	if !isName(s.kid) {
 		return nil, fmt.Errorf("kid is not valid UTF-8 of at most %d bytes", maxName)
 	}
-	k.hints = append(slices.Clone(s.hints), k.fingerprints()...)
+	k.hints, k.chain = append(slices.Clone(s.hints), k.fingerprints()...), s.chain
 	k.info = keyset.Info{
 		ID: id, Name: s.kid, Format: keyset.JOSE, Private: k.private != nil, Use: s.use,
 		Algorithm: string(k.kind), NotBefore: s.notBefore, NotAfter: s.notAfter,

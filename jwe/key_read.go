@@ -149,5 +149,6 @@ func certified(c *x509.Certificate) spec {
 	return spec{
 		notBefore: c.NotBefore, notAfter: c.NotAfter,
 		hints: []string{rawURL.EncodeToString(sum[:]), hex.EncodeToString(sum[:])},
+		chain: [][]byte{c.Raw},
 	}
 }

@@ -15,8 +15,9 @@ import (
 // JWK Set, of which it takes the key that the manifest names, a PEM block, or a
 // certificate. Use [os.Root.FS], [os.DirFS], an embed.FS, or a map in tests.
 //
-// The use in the manifest says what a key is for that does not say so itself,
-// and the name is the "kid" of a key that has none.
+// The use in the manifest says what a key is for that does not say so itself. The
+// name in the manifest is the "kid" of the key, whatever its file says: partners find
+// a key by its kid alone.
 func OpenFile(fsys fs.FS) keyset.Opener {
 	return func(_ context.Context, k keyset.ManifestKey) (keyset.Material, error) {
 		name, ok := strings.CutPrefix(k.Source, "file:")
@@ -48,7 +49,7 @@ func OpenFile(fsys fs.FS) keyset.Opener {
 			if i.ID != k.ID {
 				continue
 			}
-			if i.Name == string(i.ID) && k.Name != "" {
+			if k.Name != "" && k.Name != i.Name {
 				if !isName(k.Name) {
 					return nil, fmt.Errorf("jwe: the name of key %s in the manifest becomes its \"kid\", and is not valid UTF-8 of at most %d bytes: shorten it", k.ID, maxName)
 				}

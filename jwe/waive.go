@@ -13,6 +13,7 @@ const (
 	waiveRSA15       = "jwe.InsecureRSA1_5"
 	waiveCompression = "jwe.InsecureCompression"
 	waiveLongIV      = "jwe.InsecureLongIV"
+	waiveEvidence    = "jwe.InsecureUnsignedEvidence"
 )
 
 // InsecureEncryptOnly makes Seal produce a JWE without a JWS inside, and lets
@@ -55,6 +56,15 @@ func InsecureCompression(reason string) envelope.Waiver {
 // send it.
 func InsecureLongIV(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveLongIV, reason)
+}
+
+// InsecureUnsignedEvidence is for use beside [InsecureEncryptOnly] and says that the
+// transport authenticates the partner: a message that opens without a signature then
+// counts for the rotation of keys as one that is signed. Without this waiver such a
+// message makes a key busy, and is evidence of nothing. With it, whoever else can send
+// us messages can have an old key removed while the partner still uses it.
+func InsecureUnsignedEvidence(reason string) envelope.Waiver {
+	return envelope.NewWaiver(waiveEvidence, reason)
 }
 
 // waivers are those of a Config, looked up once.

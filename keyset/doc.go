@@ -44,25 +44,52 @@
 // carry one signature and one recipient use the most preferred active key:
 // there Promote is the cut-over, and the old key stays ready beside it.
 //
-// The changes of state, and who asks for what, are these; [Set.WithState] and
-// [Set.Without] make them without asking:
-//
-//	Pending  -> Active    Promote  evidence, if the key seals
-//	Active   -> Retiring  Retire   another key seals
-//	Retiring -> Active    Promote
-//	any      -> Revoked   Revoke
-//	Pending, Retiring     Remove   idle, others have opened since, others open
-//
 // A key that is compromised is revoked at once. Revoking is final: a revoked key
 // stays in its Ring, is used for nothing, and keeps its ID occupied, whatever
-// is added, replaced, refreshed, or probed afterwards.
+// is added, refreshed, reloaded, or probed afterwards.
+//
+// # The rules
+//
+// The steps above and [Ring.Reload] ask one table, and nothing else decides. The table
+// looks at what a key can do before and after the change, at its evidence and its
+// usage, and at the other keys of the ring that results:
+//
+//	a revoked key in another state, or gone   never                                                 ErrTransition
+//	another state                             a step from that state                                ErrTransition
+//	a new copy                                all parts and revocations that the old copy has       ErrIncomplete
+//	a key that has not sealed comes to seal   evidence that the partner has it                      ErrUnproven
+//	a key that seals no longer does           another key that seals now                            ErrLastActive
+//	a key that opens no longer does           another key that opens now                            ErrLastOpener
+//	a key goes, or no longer opens            the key was not used for the idle time                ErrBusy
+//	a key that opens no longer does           another key has opened since it last did              ErrUnproven
+//
+// A key seals now if it is active, valid, and fit to seal. It opens now if it is not
+// revoked and fit to open, and, being the partner's, valid: decryption ignores validity.
+// An end in the past takes a power away as a change of state does. An end that an
+// OpenPGP certificate brings along is the word of its owner, and is not held back.
+//
+// The states lead to each other so; a manifest may also leave states out, because
+// whoever reads one may have missed others:
+//
+//	from \ to   gone      pending   active    retiring  revoked
+//	gone        -         step      manifest  manifest  manifest
+//	pending     step      -         step      manifest  step
+//	active      manifest  -         -         step      step
+//	retiring    step      -         step      -         step
+//	revoked     -         -         -         -         -
+//
+// A revocation is asked nothing. There are two ways out for a person who knows better:
+// [Ring.Acknowledge] with the reason in place of evidence, which the manifest keeps, and
+// [Ring.Remove] with an idle time of zero in place of usage, which a manifest has not.
 //
 // # Files and fleets
 //
-// A [Manifest] is a set as it is stored, without its secrets. A program follows
-// one with [Ring.Reload], which asks for the same as the steps above; what it
-// refuses leaves the ring as it was, revocations apart, and passes with the next
-// version of the file. Any number of replicas may follow one manifest, one after
+// A [Manifest] is a set as it is stored, without its secrets. A program follows one
+// with [Follow]. What the rules refuse stays as it was, and holds back nothing but what
+// relies on it; [Outcome] lists it. A ring that followed manifests is as one that was
+// just started from the last of them, wherever nothing was refused.
+//
+// Any number of replicas may follow one manifest, one after
 // the other and after a pause, if every step waits for all of them where this
 // table says so:
 //
@@ -73,7 +100,7 @@
 //	         sides                          replica does not know
 //	retire   no                             (the old key still opens everywhere)
 //	remove   yes: all have retired, and     some replica still seals with it; merge the
-//	         been idle on all               usage of all with [Ring.Merge] first
+//	         been idle on all               reports of all with [Ring.Merge] first
 //	revoke   no, as fast as possible        each replica that has not heard of it still
 //	                                        trusts the key
 //

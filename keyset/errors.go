@@ -9,7 +9,7 @@ var (
 	ErrNotFound = errors.New("keyset: key not found")
 
 	// ErrDuplicate is returned when a key enters a set that already has its
-	// ID; see [Ring.Refresh] for a new copy of the same key. The ID of a
+	// ID; [Ring.Refresh] is for a new copy of the same key. The ID of a
 	// revoked key stays occupied for ever.
 	ErrDuplicate = errors.New("keyset: key already present")
 
@@ -20,6 +20,17 @@ var (
 	// ErrUnproven is returned when a step would rely on a key that has not
 	// been shown to work.
 	ErrUnproven = errors.New("keyset: no evidence that the key works")
+
+	// ErrIncomplete is returned for a new copy of a key that lacks a part or a
+	// revocation that the old copy has.
+	ErrIncomplete = errors.New("keyset: the new copy lacks something")
+
+	// ErrOtherCopy is returned for a source that holds another copy of the key
+	// than the manifest means by its digest.
+	ErrOtherCopy = errors.New("keyset: not the copy that the manifest means")
+
+	// ErrRevocationLost is returned for a write that would undo a revocation.
+	ErrRevocationLost = errors.New("keyset: a revoked key must stay in the manifest")
 
 	// ErrLastActive is returned when a change would leave nothing to seal with.
 	ErrLastActive = errors.New("keyset: last key that seals")
@@ -36,8 +47,8 @@ var (
 	ErrStale = errors.New("keyset: revision is not newer")
 
 	// ErrConflict is returned when the revision of a set is the one already
-	// in force, and the set is not.
-	ErrConflict = errors.New("keyset: same revision, different keys")
+	// in force, and the set is not, and when a file is no longer what was read.
+	ErrConflict = errors.New("keyset: changed by somebody else")
 
 	// ErrUnavailable is wrapped by every error of a key service that does not
 	// depend on the message. Package envelope never reports such an error as

@@ -6,7 +6,6 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -33,8 +32,12 @@ func ExampleRing_Reload() {
 			fmt.Println("keys stay as they are:", err)
 			return
 		}
-		changed, err := ring.Reload(ctx, manifest, 30*24*time.Hour, open)
-		fmt.Println("changed:", changed, "error:", err)
+		outcome, err := ring.Reload(ctx, manifest, open)
+		if err != nil {
+			fmt.Println("keys stay as they are:", err)
+			return
+		}
+		fmt.Println(outcome)
 	}
 
 	// In a program the opener is pgp.OpenFile(os.DirFS(folder), passphrase),
@@ -67,16 +70,18 @@ func ExampleRing_Reload() {
 	follow(context.Background(), &ring, open)
 
 	// With the evidence in the manifest it is.
+	manifest.Revision = 4
 	manifest.Keys[1].Evidence = "echo of 2026-12-03"
 	write()
 	follow(context.Background(), &ring, open)
 	fmt.Println(ring.Load())
 
 	// Output:
-	// changed: true error: <nil>
-	// changed: false error: <nil>
-	// changed: true error: <nil>
-	// changed: false error: keyset: no evidence that the key works: key 04D7 has not been acknowledged; probe it, or have the partner confirm it
-	// changed: true error: <nil>
-	// keyset revision 3: openpgp, private, 2 active
+	// revision 1
+	// revision 1, unchanged
+	// revision 2
+	// revision 3, 1 refused
+	// refused: keyset: no evidence that the key works: key 04D7: it has not been acknowledged; probe it, or have the partner confirm it
+	// revision 4
+	// keyset revision 4: openpgp, private, 2 active
 }

@@ -27,7 +27,10 @@ func Example_rotation() {
 	check(err)
 	own := keyset.NewRing(set) // envelopes hold the ring, and load the set for each message
 	// What was counted before the program was restarted.
-	check(own.Merge("OLD", keyset.Usage{Opened: 9000, LastOpened: time.Now().Add(-2 * month)}))
+	stopped := time.Now().Add(-time.Minute)
+	check(own.Resume(keyset.Report{Replica: "server-1", Made: stopped, Ended: true, Usage: map[keyset.ID]keyset.Usage{
+		"OLD": {Since: stopped.Add(-9 * month), Opened: 9000, LastOpened: stopped.Add(-2 * month)},
+	}}))
 
 	show := func(step string, src keyset.Source) {
 		fmt.Printf("%-12s", step)

@@ -193,3 +193,30 @@ func changed(t testing.TB, s *keyset.Set, revision uint64, id keyset.ID, change 
 	}
 	return newSet(t, revision, keys...)
 }
+
+// open is an opener of which every source holds the key that is asked for.
+func (r role) open(_ context.Context, k keyset.ManifestKey) (keyset.Material, error) {
+	return r.key(k.ID, named(k.Name)), nil
+}
+
+// A copy is a fake of which a manifest can say which copy it means.
+type copied struct {
+	*fake
+	digest string
+	lacks  []string // what it lacks, whatever was there before
+}
+
+func (c *copied) Public() keyset.Material {
+	return &copied{c.fake.Public().(*fake), c.digest, c.lacks}
+}
+func (c *copied) Digest() string { return c.digest }
+
+func (c *copied) Lacks(newer keyset.Material) []string {
+	if n, ok := newer.(*copied); ok {
+		return n.lacks
+	}
+	return nil
+}
+
+// digestOf is 64 digits that begin with n.
+func digestOf(n string) string { return n + strings.Repeat("0", 64-len(n)) }

@@ -18,17 +18,17 @@ import (
 
 // follow is the loop that the documentation shows: whatever is wrong, the ring
 // stays as it was.
-func follow(ctx context.Context, path string, ring *keyset.Ring, open keyset.Opener) (bool, error) {
+func follow(ctx context.Context, path string, ring *keyset.Ring, open keyset.Opener) (keyset.Outcome, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return false, err
+		return keyset.Outcome{}, err
 	}
 	defer f.Close()
 	m, err := keyset.ReadManifest(f)
 	if err != nil {
-		return false, err
+		return keyset.Outcome{}, err
 	}
-	return ring.Reload(ctx, m, time.Hour, open)
+	return ring.Reload(ctx, m, open, keyset.IdleFor(time.Hour))
 }
 
 // A file that a program follows is sometimes half written, old, or names keys
@@ -56,12 +56,6 @@ func TestFollowingAFile(t *testing.T) {
 		{"empty", []byte{}, nil, "EOF", nil},
 		{"half written", whole.Bytes()[:whole.Len()/2], nil, "line", nil},
 		{"written by an editor that failed", append(bytes.Clone(whole.Bytes()), "~"...), nil, "data after", nil},
-		{"a key that is not there", whole.Bytes(), func() { delete(s.keys, "file:B") }, "key B", nil},
-		{"an outage", whole.Bytes(), func() { s.err = fmt.Errorf("kms-7: %w", keyset.ErrUnavailable) }, "key B", keyset.ErrUnavailable},
-		{"a key that does not work", whole.Bytes(), func() {
-			s.err = nil
-			s.keys["file:B"] = &fake{info: ownSign.key("B").info, test: func(context.Context) error { return errors.New("wrong slot") }}
-		}, "key B", nil},
 		{"an old revision", []byte(encode(t, manifestOf(ownSign, 0, [3]string{"A", "active"}))), nil, "revision", keyset.ErrStale},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,26 +66,52 @@ func TestFollowingAFile(t *testing.T) {
 				tt.prepare()
 			}
 			before := ring.Load()
-			changed, err := follow(t.Context(), path, ring, s.open)
-			require.Error(t, err)
-			assert.ErrorContains(t, err, tt.want)
+			outcome, err := follow(t.Context(), path, ring, s.open)
+			require.ErrorContains(t, err, tt.want)
 			if tt.is != nil {
 				assert.ErrorIs(t, err, tt.is)
 			}
-			assert.False(t, changed)
+			assert.False(t, outcome.Changed)
 			assert.Same(t, before, ring.Load())
 		})
 	}
+	require.NoError(t, os.WriteFile(path, whole.Bytes(), 0o600))
+	for _, tt := range []struct {
+		name    string
+		prepare func()
+		is      error
+	}{
+		{"a key that is not there", func() { delete(s.keys, "file:B") }, nil},
+		{"an outage", func() { s.err = fmt.Errorf("kms-7: %w", keyset.ErrUnavailable) }, keyset.ErrUnavailable},
+		{"a key that does not work", func() {
+			s.err = nil
+			s.keys["file:B"] = &fake{info: ownSign.key("B").info, test: func(context.Context) error { return errors.New("wrong slot") }}
+		}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.prepare()
+			outcome, err := follow(t.Context(), path, ring, s.open)
+			require.NoError(t, err, "the manifest can be used")
+			require.Contains(t, refusedOf(outcome), keyset.ID("B"))
+			if tt.is != nil {
+				assert.ErrorIs(t, outcome.Err(), tt.is)
+			}
+			assert.Equal(t, "A:active", states(ring.Load()))
+		})
+	}
 	s.keys["file:B"] = ownSign.key("B")
-	require.NoError(t, next.WriteFile(path))
-	changed, err := follow(t.Context(), path, ring, s.open)
+	outcome, err := follow(t.Context(), path, ring, s.open)
 	require.NoError(t, err)
-	assert.True(t, changed)
+	assert.True(t, outcome.Changed)
+	assert.Empty(t, outcome.Refused)
+	assert.Equal(t, "A:active B:pending", states(ring.Load()))
 	u, _ := ring.Usage("A")
 	assert.Equal(t, uint64(1), u.Sealed, "usage survives")
 	k, _ := ring.Load().Lookup("A")
-	assert.Equal(t, "since 2024", k.Evidence, "evidence survives")
-	changed, err = follow(t.Context(), path, ring, s.open)
+	assert.Equal(t, "since 2024", k.Evidence, "what this process was told survives")
+	s.asked = nil
+	outcome, err = follow(t.Context(), path, ring, s.open)
 	require.NoError(t, err)
-	assert.False(t, changed, "it is cheap to call again")
+	assert.False(t, outcome.Changed)
+	assert.Empty(t, s.asked, "it is cheap to call again")
 }

@@ -12,9 +12,11 @@ type Gauge struct {
 	//	key_expires_seconds      until NotAfter, negative after it; only for keys that end
 	//	key_last_used_seconds    since the key was last used, or since counting began
 	//	key_sealed_total         messages
-	//	key_opened_total         messages
+	//	key_opened_total         messages with a good signature
+	//	key_unsigned_total       messages that were opened without a signature
 	//	key_state                1, for the state that the key is in
 	//	finding                  1, for each finding of Check
+	//	refused                  1, for each change of the last manifest that was refused
 	//	revision                 of the current set
 	Name  string
 	ID    ID      // empty if the gauge is about the ring
@@ -61,6 +63,10 @@ func (r *Ring) Gauges(at time.Time, requirements Requirements) []Gauge {
 		add("key_last_used_seconds", "", u.Idle(at).Seconds())
 		add("key_sealed_total", "", float64(u.Sealed))
 		add("key_opened_total", "", float64(u.Opened))
+		add("key_unsigned_total", "", float64(u.Unsigned))
+	}
+	for _, r := range cur.outcome.Refused {
+		out = append(out, Gauge{"refused", r.ID, "", 1})
 	}
 	for _, f := range cur.set.Check(at, requirements) {
 		out = append(out, Gauge{"finding", f.ID, string(f.Problem), 1})

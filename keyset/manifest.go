@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -22,13 +21,15 @@ import (
 //	  "private": true,
 //	  "keys": [
 //	    {"id": "8A1C…", "name": "Example Bank 2027", "use": "signing+encryption",
-//	     "state": "active", "source": "file:own-2027.asc",
+//	     "state": "active", "source": "file:own-2027.asc", "digest": "5f0c…",
 //	     "not_after": "2028-01-01T00:00:00Z", "evidence": "echo 2026-12-03"},
 //	    {"id": "04D7…", "state": "retiring", "source": "kms:own-2026"}
 //	  ]
 //	}
 //
-// Times are RFC 3339 in UTC. The order of keys is their preference. An addition
+// Times are RFC 3339 in UTC. The order of keys is their preference. IDs of OpenPGP
+// are whole fingerprints, and may be spelled as other programs do: in lower case,
+// with spaces, or after 0x. Those of JOSE are thumbprints, letter by letter. An addition
 // to this format in a later release has another version, and [Manifest.WriteTo]
 // writes the lowest version that can hold the content, so that a release can be
 // rolled back.
@@ -42,12 +43,21 @@ type Manifest struct {
 
 // A ManifestKey is one key of a [Manifest].
 type ManifestKey struct {
-	ID        ID        `json:"id"`
-	Name      string    `json:"name,omitempty"`
-	Use       string    `json:"use,omitempty"` // as [Use] prints
-	State     State     `json:"state"`
-	Since     time.Time `json:"since,omitzero"`
-	Source    string    `json:"source,omitempty"`
+	ID    ID     `json:"id"`
+	Name  string `json:"name,omitempty"` // in JOSE the "kid" that is written and read
+	Use   string `json:"use,omitempty"`  // as [Use] prints
+	State State  `json:"state"`
+
+	// Since is when the key entered its state, if that is known.
+	Since time.Time `json:"since,omitzero"`
+
+	Source string `json:"source,omitempty"`
+
+	// Digest says which copy of the key is meant, as [Digester] does. A source
+	// that holds another copy is refused. Without a digest every new revision
+	// opens every source again.
+	Digest string `json:"digest,omitempty"`
+
 	NotBefore time.Time `json:"not_before,omitzero"`
 	NotAfter  time.Time `json:"not_after,omitzero"`
 	Evidence  string    `json:"evidence,omitempty"`
@@ -65,8 +75,9 @@ const (
 //
 // It is strict: unknown members, repeated members, members that differ only in
 // case, trailing data, and versions other than 1 are errors, and so is what
-// cannot be a set: no keys, repeated or unprintable IDs, missing or unknown
-// states, reversed bounds. The error says at which line, and for which key.
+// cannot be a set: no keys, repeated or unprintable IDs, parts of fingerprints,
+// missing or unknown states, reversed bounds. The error is a [*ManifestError], which
+// says at which line, and for which key.
 func ReadManifest(r io.Reader) (*Manifest, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
 	if err != nil {
@@ -75,15 +86,42 @@ func ReadManifest(r io.Reader) (*Manifest, error) {
 	if len(raw) > maxManifest {
 		return nil, fmt.Errorf("keyset: manifest: larger than %d bytes", maxManifest)
 	}
-	d := &manifestDecoder{raw: raw, Decoder: json.NewDecoder(bytes.NewReader(raw))}
+	d := &decoder{raw: raw, Decoder: json.NewDecoder(bytes.NewReader(raw))}
 	m, err := d.manifest()
 	if err != nil {
-		return nil, fmt.Errorf("keyset: manifest: line %d: %w", d.line(), err)
+		return nil, &ManifestError{Line: d.line(), Revoked: salvage(raw), Err: err}
 	}
+	m = m.normal()
 	if err := m.check(); err != nil {
-		return nil, err
+		return nil, &ManifestError{Revoked: m.revoked(), Err: err}
 	}
 	return m, nil
+}
+
+// normal returns a copy of m with IDs in the spelling of this package.
+func (m *Manifest) normal() *Manifest {
+	c := *m
+	c.Keys = slices.Clone(m.Keys)
+	for n := range c.Keys {
+		c.Keys[n].ID = normal(m.Format, c.Keys[n].ID)
+	}
+	return &c
+}
+
+// revoked lists the keys that m revokes. A key that it lists twice is not among
+// them: what it says of the key is not clear, and a revocation is for ever.
+func (m *Manifest) revoked() []ID {
+	count := map[ID]int{}
+	for _, k := range m.Keys {
+		count[k.ID]++
+	}
+	var ids []ID
+	for _, k := range m.Keys {
+		if k.State == Revoked && count[k.ID] == 1 && printable(k.ID) {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids
 }
 
 // check returns everything that is wrong with a manifest that was read or made.
@@ -112,6 +150,11 @@ func (m *Manifest) check() error {
 			problem("key number %d: the ID %.64q is empty or not printable", n+1, k.ID)
 		case seen[k.ID]:
 			problem("key %s: listed twice", k.ID)
+		case m.Format == OpenPGP && partial(k.ID):
+			problem("key %s: this is a part of a fingerprint; write all 40 or 64 digits", k.ID)
+		}
+		if k.Digest != "" && !isDigest(k.Digest) {
+			problem("key %s: the digest %.64q is not 64 digits of hexadecimal in lower case", k.ID, k.Digest)
 		}
 		seen[k.ID] = true
 		if !k.State.valid() {
@@ -178,59 +221,6 @@ func (m *Manifest) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// WriteFile writes m to the named file so that, whenever the program or the
-// machine stops, the file holds either what it held before or all of m: to a
-// temporary file in the same folder, synchronized, renamed, the folder
-// synchronized. A file that exists keeps its permissions; a new one has 0o644. A
-// program that is killed meanwhile leaves the temporary file behind.
-func (m *Manifest) WriteFile(name string) (err error) {
-	raw, err := m.encode()
-	if err != nil {
-		return err
-	}
-	mode := os.FileMode(0o644)
-	if info, err := os.Stat(name); err == nil {
-		mode = info.Mode().Perm()
-	}
-	folder := filepath.Dir(name)
-	f, err := os.CreateTemp(folder, "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(raw); err != nil {
-		return err
-	}
-	if err = f.Chmod(mode); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return syncFolder(folder)
-}
-
-// syncFolder makes a rename durable.
-func syncFolder(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
 // Manifest returns the manifest of s.
 func (s *Set) Manifest() *Manifest {
 	m := &Manifest{Version: manifestVersion, Revision: s.revision, Format: s.format, Private: s.private}
@@ -246,6 +236,9 @@ func (s *Set) Manifest() *Manifest {
 			Evidence:  e.Evidence,
 			Note:      e.Note,
 		}
+		if d, ok := e.Material.(Digester); ok {
+			k.Digest = d.Digest()
+		}
 		if e.info.Use != 0 {
 			k.Use = e.info.Use.String()
 		}
@@ -259,6 +252,9 @@ func (m *Manifest) info(k ManifestKey) Info {
 	use, _ := parseUse(k.Use)
 	return Info{ID: k.ID, Name: k.Name, Format: m.Format, Private: m.Private, Use: use}
 }
+
+// tombstone is all that m knows of a key that is not opened.
+func (m *Manifest) tombstone(k ManifestKey) Material { return &tombstone{m.info(k), k.Digest} }
 
 // key returns the entry that k describes, with the given material.
 func (k ManifestKey) key(material Material) Key {

@@ -9,19 +9,19 @@ import (
 	"slices"
 )
 
-// A manifestDecoder reads the one shape that a manifest has. Package json alone
+// A decoder reads the one shape that a file of this package has. Package json alone
 // takes the last of repeated members, and takes members in any letter case.
-type manifestDecoder struct {
+type decoder struct {
 	raw []byte
 	*json.Decoder
 }
 
 // line is where the decoder stands.
-func (d *manifestDecoder) line() int {
+func (d *decoder) line() int {
 	return 1 + bytes.Count(d.raw[:min(d.InputOffset(), int64(len(d.raw)))], []byte("\n"))
 }
 
-func (d *manifestDecoder) manifest() (*Manifest, error) {
+func (d *decoder) manifest() (*Manifest, error) {
 	var m Manifest
 	err := d.object(func(name string) (any, error) {
 		switch name {
@@ -47,7 +47,7 @@ func (d *manifestDecoder) manifest() (*Manifest, error) {
 	return &m, nil
 }
 
-func (d *manifestDecoder) keys(keys *[]ManifestKey) error {
+func (d *decoder) keys(keys *[]ManifestKey) error {
 	if err := d.expect('['); err != nil {
 		return err
 	}
@@ -70,6 +70,8 @@ func (d *manifestDecoder) keys(keys *[]ManifestKey) error {
 				return &k.Since, nil
 			case "source":
 				return &k.Source, nil
+			case "digest":
+				return &k.Digest, nil
 			case "not_before":
 				return &k.NotBefore, nil
 			case "not_after":
@@ -89,11 +91,87 @@ func (d *manifestDecoder) keys(keys *[]ManifestKey) error {
 	return d.expect(']')
 }
 
+// report reads a [Report].
+func (d *decoder) report() (Report, error) {
+	var p Report
+	err := d.object(func(name string) (any, error) {
+		switch name {
+		case "replica":
+			return &p.Replica, nil
+		case "made":
+			return &p.Made, nil
+		case "ended":
+			return &p.Ended, nil
+		case "outcome":
+			return nil, d.outcome(&p.Outcome)
+		case "usage":
+			p.Usage = map[ID]Usage{}
+			return nil, d.object(func(name string) (any, error) {
+				u, err := d.usage()
+				p.Usage[ID(name)] = u
+				return nil, err
+			})
+		}
+		return nil, errMember
+	}, "replica", "made", "usage")
+	if err != nil {
+		return Report{}, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return Report{}, errors.New("data after the report")
+	}
+	return p, nil
+}
+
+func (d *decoder) usage() (Usage, error) {
+	var u Usage
+	err := d.object(func(name string) (any, error) {
+		switch name {
+		case "since":
+			return &u.Since, nil
+		case "sealed":
+			return &u.Sealed, nil
+		case "opened":
+			return &u.Opened, nil
+		case "unsigned":
+			return &u.Unsigned, nil
+		case "last_sealed":
+			return &u.LastSealed, nil
+		case "first_opened":
+			return &u.FirstOpened, nil
+		case "last_opened":
+			return &u.LastOpened, nil
+		case "last_unsigned":
+			return &u.LastUnsigned, nil
+		case "resealed":
+			return &u.Resealed, nil
+		}
+		return nil, errMember
+	}, "since", "sealed", "opened")
+	return u, err
+}
+
+func (d *decoder) outcome(o *Outcome) error {
+	return d.object(func(name string) (any, error) {
+		switch name {
+		case "revision":
+			return &o.Revision, nil
+		case "changed":
+			return &o.Changed, nil
+		case "revoked":
+			return &o.Revoked, nil
+		case "refused":
+			return &o.Refused, nil
+		}
+		return nil, errMember
+	}, "revision")
+}
+
 var errMember = errors.New("unknown member")
 
 // object reads an object. field returns where to store the value of a member,
 // or nil if it has read the value itself. The required members must be there.
-func (d *manifestDecoder) object(field func(name string) (any, error), required ...string) error {
+func (d *decoder) object(field func(name string) (any, error), required ...string) error {
 	if err := d.expect('{'); err != nil {
 		return err
 	}
@@ -128,7 +206,7 @@ func (d *manifestDecoder) object(field func(name string) (any, error), required 
 }
 
 // value reads one value. Package json takes null for anything.
-func (d *manifestDecoder) value(to any) error {
+func (d *decoder) value(to any) error {
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
 		return err
@@ -139,7 +217,7 @@ func (d *manifestDecoder) value(to any) error {
 	return json.Unmarshal(raw, to)
 }
 
-func (d *manifestDecoder) expect(delim json.Delim) error {
+func (d *decoder) expect(delim json.Delim) error {
 	t, err := d.Token()
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -56,6 +56,27 @@ type Refresher interface {
 	Refresh(newer Material) (merged Material, resealed bool, err error)
 }
 
+// A Digester is [Material] of which a [Manifest] can say which copy it means.
+type Digester interface {
+	Material
+
+	// Digest returns SHA-256 over the public half as it stands in its file, in
+	// hexadecimal in lower case. It is the same for the private and the public
+	// half, and depends on no time and on no evaluation, so that a later release
+	// computes the same.
+	Digest() string
+}
+
+// A Comparer is [Material] of which one copy can lack what another has.
+type Comparer interface {
+	Material
+
+	// Lacks names, for people, what the receiver has and newer has not: parts,
+	// their private halves, and revocations. It is asked before newer takes the
+	// place of the receiver. What only says the same for longer is not lacking.
+	Lacks(newer Material) []string
+}
+
 // A Remote is a private key whose operations leave the process.
 type Remote interface {
 	Public() crypto.PublicKey
@@ -108,19 +129,15 @@ func (i Info) Opens() bool {
 	return i.Use&Signing != 0
 }
 
-// equal compares instants, where == would compare how they are written.
-func (i Info) equal(j Info) bool {
-	same := i.NotBefore.Equal(j.NotBefore) && i.NotAfter.Equal(j.NotAfter)
-	i.NotBefore, i.NotAfter, j.NotBefore, j.NotAfter = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	return same && i == j
-}
-
 // Tombstone returns material that does nothing: all that is left of a revoked
 // key, or all that a tool needs that only edits states. A set accepts it in
 // state Revoked only, unless every key of the set is a tombstone.
-func Tombstone(i Info) Material { return &tombstone{i} }
+func Tombstone(i Info) Material { return &tombstone{info: i} }
 
-type tombstone struct{ info Info }
+type tombstone struct {
+	info   Info
+	digest string // as the manifest has it; perhaps empty
+}
 
 func (t *tombstone) Info() Info { return t.info }
 
@@ -130,8 +147,11 @@ func (t *tombstone) Public() Material {
 	}
 	public := t.info
 	public.Private = false
-	return &tombstone{public}
+	return &tombstone{public, t.digest}
 }
+
+// Digest implements [Digester], so that editing a manifest keeps its digests.
+func (t *tombstone) Digest() string { return t.digest }
 
 func (t *tombstone) SelfTest(context.Context) error { return errors.ErrUnsupported }
 

@@ -34,6 +34,7 @@ func Schemes(openers map[string]Opener) Opener {
 // The error lists every key that could not be opened, with its source. It wraps
 // the errors of open.
 func (m *Manifest) Open(ctx context.Context, open Opener) (*Set, error) {
+	m = m.normal()
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (m *Manifest) Open(ctx context.Context, open Opener) (*Set, error) {
 	var problems []error
 	for n, k := range m.Keys {
 		if k.State == Revoked || open == nil {
-			keys[n] = k.key(Tombstone(m.info(k)))
+			keys[n] = k.key(m.tombstone(k))
 			continue
 		}
 		material, err := m.open(ctx, k, open)
@@ -76,6 +77,12 @@ func (m *Manifest) open(ctx context.Context, k ManifestKey, open Opener) (Materi
 		return nil, fmt.Errorf("keyset: key %s: open %.128q: it is for %s", k.ID, k.Source, i.Format)
 	case i.Private != m.Private:
 		return nil, fmt.Errorf("keyset: key %s: open %.128q: its private half is missing", k.ID, k.Source)
+	}
+	if k.Digest == "" {
+		return material, nil
+	}
+	if d, ok := material.(Digester); !ok || d.Digest() != k.Digest {
+		return nil, fmt.Errorf("%w: key %s: open %.128q; if the new copy is meant, enter it with Refresh, which writes its digest", ErrOtherCopy, k.ID, k.Source)
 	}
 	return material, nil
 }

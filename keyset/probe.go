@@ -53,8 +53,9 @@ func (p *probe) Load() *Set {
 	return v.set
 }
 
-func (p *probe) RecordSealed(id ID, at time.Time) { p.ring.RecordSealed(id, at) }
-func (p *probe) RecordOpened(id ID, at time.Time) { p.ring.RecordOpened(id, at) }
+func (p *probe) RecordSealed(id ID, at time.Time)   { p.ring.RecordSealed(id, at) }
+func (p *probe) RecordOpened(id ID, at time.Time)   { p.ring.RecordOpened(id, at) }
+func (p *probe) RecordUnsigned(id ID, at time.Time) { p.ring.RecordUnsigned(id, at) }
 
 func (p *probe) String() string { return fmt.Sprintf("probe of key %s", p.id) }
 

@@ -1,39 +1,49 @@
 package keyset
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // A Recorder counts how keys are used. Envelopes call it, if their [Source] is
 // one, for each key with which a message was sealed or opened; programs have no
 // need to. A Source that wraps a [Ring] should pass the calls on to it.
 //
-// Both methods count one successful use at the given time, the second only for
-// messages with at least one good signature. They do not block and are safe for
-// concurrent use. A key that is not in the set is ignored.
+// Every method counts one successful use at the given time. RecordOpened is for
+// messages with at least one good signature. RecordUnsigned is for messages that a
+// waiver accepts without: a stranger can make them, so that they show that a key is
+// in use, and are evidence of nothing else.
+//
+// The methods do not block and are safe for concurrent use. A key that is not in
+// the set is ignored. A time in the future counts as now, so that a clock that was
+// ahead once holds back no later step.
 type Recorder interface {
 	RecordSealed(id ID, at time.Time)
 	RecordOpened(id ID, at time.Time)
+	RecordUnsigned(id ID, at time.Time)
 }
 
 // RecordSealed implements [Recorder].
-func (r *Ring) RecordSealed(id ID, at time.Time) {
-	if c, ok := r.current().uses[id]; ok {
-		c.recordSealed(at)
-	}
-}
+func (r *Ring) RecordSealed(id ID, at time.Time) { r.record(id, at, (*counters).recordSealed) }
 
 // RecordOpened implements [Recorder].
-func (r *Ring) RecordOpened(id ID, at time.Time) {
-	if c, ok := r.current().uses[id]; ok {
-		c.recordOpened(at)
+func (r *Ring) RecordOpened(id ID, at time.Time) { r.record(id, at, (*counters).recordOpened) }
+
+// RecordUnsigned implements [Recorder].
+func (r *Ring) RecordUnsigned(id ID, at time.Time) { r.record(id, at, (*counters).recordUnsigned) }
+
+func (r *Ring) record(id ID, at time.Time, count func(*counters, time.Time)) {
+	c, ok := r.current().uses[id]
+	if !ok {
+		return
 	}
+	if now := clock(); at.After(now) {
+		at = now
+	}
+	count(c, at)
 }
 
 // Usage returns how the key has been used since the ring was made, or since
 // the key was added if that was later, and whether there is such a key. Counts
-// are per process; see [Ring.Merge].
+// are those of this process alone, and of those that it resumes; see [Ring.Merge]
+// for a fleet.
 func (r *Ring) Usage(id ID) (Usage, bool) {
 	c, ok := r.current().uses[id]
 	if !ok {
@@ -42,15 +52,12 @@ func (r *Ring) Usage(id ID) (Usage, bool) {
 	return c.usage(), true
 }
 
-// Merge adds what an earlier process, or other replicas, counted for the key:
-// counts are added, Since and FirstOpened become the earlier time, the others
-// the later one. Zero times have no effect. Merging the same usage twice counts
-// it twice. It returns [ErrNotFound] if there is no such key.
-func (r *Ring) Merge(id ID, u Usage) error {
-	c, ok := r.current().uses[id]
-	if !ok {
-		return fmt.Errorf("%w: %.128q", ErrNotFound, id)
+// Usages returns the Usage of every key of the ring. The map is the caller's.
+func (r *Ring) Usages() map[ID]Usage {
+	uses := r.current().uses
+	all := make(map[ID]Usage, len(uses))
+	for id, c := range uses {
+		all[id] = c.usage()
 	}
-	c.merge(u)
-	return nil
+	return all
 }

@@ -116,7 +116,12 @@ func TestRefresh(t *testing.T) {
 		} {
 			r := start(t, ownCert.key("B"), keyset.Active)
 			newer := ownCert.key("B", tt.change)
-			require.NoError(t, r.Refresh(t.Context(), newer, "file:new"), name)
+			err := r.Refresh(t.Context(), newer, "file:new")
+			if name == "use" {
+				assert.ErrorIs(t, err, keyset.ErrBusy, "messages to it would no longer open")
+				continue
+			}
+			require.NoError(t, err, name)
 			k := lookup(t, r, "B")
 			assert.Same(t, newer, k.Material, name)
 			assert.Equal(t, tt.evidence, k.Evidence, name)

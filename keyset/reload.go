@@ -1,259 +1,302 @@
 package keyset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// Reload makes m the current set, as a program does that follows a file: it is
-// cheap to call again and again, and reports whether anything changed.
-//
-// Only keys that are new, or have a new Source, are opened and self-tested; a
-// copy of a key from a new Source is merged with the one that is held, as by
-// [Ring.Refresh]. Revisions and revoked keys are treated as in [Ring.Replace].
-// Revocations take effect even if Reload fails, whatever the revision. Every
-// other change must satisfy the rules of [Ring.Promote], [Ring.Retire], and,
-// with the given idle time, [Ring.Remove], the evidence in m counting as
-// acknowledged, and other keys that m makes active as successors; if one does
-// not, nothing else changes and the error lists all that do not.
-//
-// A program that was away may find that a key has gone through several states
-// meanwhile, which is no error: only the way back to Pending is. Evidence that
-// the ring has and m has not stays.
-//
-// The zero Ring takes its first manifest as NewRing takes a set: nothing is asked.
-//
-// A Reload that fails leaves the ring as it was, revocations apart, and can be
-// tried again: [ErrBusy] and [ErrUnavailable] pass with time.
-func (r *Ring) Reload(ctx context.Context, m *Manifest, idle time.Duration, open Opener) (changed bool, err error) {
-	if m == nil || open == nil || idle < 0 {
-		return false, errors.New("keyset: reload needs a manifest, an opener, and an idle time that is not negative")
-	}
-	if err := m.check(); err != nil {
-		return false, err
-	}
-	if changed, err = r.revokeListed(m); err != nil {
-		return changed, err
-	}
-	l := &reload{m: m, idle: idle, opened: map[ID]Material{}}
-	for {
-		replaced, err := l.try(r)
-		if !errors.Is(err, errNotOpened) {
-			return changed || replaced, err
+// defaultIdle is how long a key must have been unused before a manifest removes it.
+const defaultIdle = 7 * 24 * time.Hour
+
+// A ReloadOption changes what a [Ring.Reload] asks.
+type ReloadOption func(*reload) error
+
+// IdleFor sets how long a key must have been unused before it may be missing from a
+// manifest, or lose its use. It is seven days without this option, and never zero.
+func IdleFor(d time.Duration) ReloadOption {
+	return func(l *reload) error {
+		if d <= 0 {
+			return fmt.Errorf("keyset: an idle time of %v: a manifest removes no key that may be in use", d)
 		}
-		if err := l.open(ctx, r.current(), open); err != nil {
-			return changed, err
-		}
+		l.idle = d
+		return nil
 	}
 }
 
-// revokeListed revokes the keys of the ring that m lists as revoked.
-func (r *Ring) revokeListed(m *Manifest) (changed bool, err error) {
+// Reload brings the ring up to m, as a program does that follows a file. It is cheap
+// to call again with the same manifest.
+//
+// Revocations come first, whatever else is wrong with m and whatever its revision:
+// those of entries that are alone with their ID, of the format and half of the ring.
+// Then every change takes effect that the rules allow. What they do not allow is in
+// the outcome: it stays as it was, holds back only the changes that rely on it, and
+// is tried again with the next call. The order of keys in m decides nothing about it.
+//
+// The keys that are new, or of which m means another copy, are opened and tested. A
+// new copy takes the place of the one that is held, without a union: it is refused,
+// with [ErrIncomplete], if it lacks something. A key that cannot be opened is refused
+// alike, and a copy that is held stays in use.
+//
+// An empty ring takes its first manifest on trust: nothing is known of what was
+// before, and the rules about that are not asked. It is an error if no key of it
+// could be opened that seals or opens.
+//
+// The error reports that m as a whole cannot be used: it is no manifest, of another
+// format or half, [ErrStale], [ErrConflict], or ctx has ended. The ring is then as it
+// was, revocations apart, which are in the outcome.
+func (r *Ring) Reload(ctx context.Context, m *Manifest, open Opener, opts ...ReloadOption) (Outcome, error) {
+	if m == nil || open == nil {
+		return Outcome{}, errors.New("keyset: reload needs a manifest and an opener")
+	}
+	l := &reload{m: m.normal(), idle: defaultIdle, opened: map[ID]*entry{}, failed: map[ID]error{}}
+	for _, o := range opts {
+		if err := o(l); err != nil {
+			return Outcome{}, err
+		}
+	}
 	cur := r.current().set
 	if len(cur.keys) != 0 && (cur.format != m.Format || cur.private != m.Private) {
-		return false, fmt.Errorf("keyset: the ring holds %s %s keys, and the manifest %s %s keys",
+		return Outcome{Revision: cur.revision}, fmt.Errorf("keyset: the ring holds %s %s keys, and the manifest %s %s keys",
 			half(cur.private), cur.format, half(m.Private), m.Format)
 	}
-	for _, k := range m.Keys {
-		if k.State != Revoked {
-			continue
-		}
-		if e, err := cur.entry(k.ID); err == nil && e.State != Revoked {
-			changed = true
-			if err := r.Revoke(k.ID); err != nil && !errors.Is(err, ErrNotFound) {
-				return true, err
-			}
-		}
-	}
-	return changed, nil
+	revoked := r.RevokeAll(l.m.revoked()...)
+	o, err := l.follow(ctx, r, open)
+	o.Revoked = revoked
+	o.Changed = o.Changed || len(revoked) != 0
+	return o, err
 }
 
 // A reload is one call of Reload.
 type reload struct {
 	m      *Manifest
 	idle   time.Duration
-	opened map[ID]Material
+	opened map[ID]*entry // by ID, with the material that its source holds
+	failed map[ID]error  // why there is none
 }
 
-var errNotOpened = errors.New("keyset: a key has to be opened first")
-
-// try replaces the set if everything that is needed has been opened.
-func (l *reload) try(r *Ring) (changed bool, err error) {
-	err = r.change(func(cur *ringState) (*ringState, error) {
-		changed = false
-		if g := cur.given; g != nil {
-			switch same := l.m.describes(g); {
-			case l.m.Revision < g.revision:
-				return nil, fmt.Errorf("%w: the manifest has %d, and %d is in force", ErrStale, l.m.Revision, g.revision)
-			case l.m.Revision == g.revision && !same:
-				return nil, fmt.Errorf("%w: revision %d; raise it with every change", ErrConflict, l.m.Revision)
-			case l.m.Revision == g.revision:
-				return cur, nil
+func (l *reload) follow(ctx context.Context, r *Ring, open Opener) (Outcome, error) {
+	if err := l.m.check(); err != nil {
+		return Outcome{Revision: r.Outcome().Revision}, err
+	}
+	for {
+		cur := r.current()
+		if done, err := l.settled(cur); done || err != nil {
+			o := r.Outcome()
+			return o, err
+		}
+		for _, k := range l.m.Keys {
+			if l.needs(cur, k) {
+				l.open(ctx, cur, k, open)
 			}
 		}
-		next, err := l.next(cur)
+		if ctx.Err() != nil {
+			return r.Outcome(), context.Cause(ctx)
+		}
+		outrun := false
+		var out Outcome
+		err := r.change(func(now *ringState) (*ringState, error) {
+			if outrun = now != cur; outrun {
+				return now, nil // another change came in between: look again
+			}
+			next, err := l.next(cur)
+			if err != nil {
+				return nil, err
+			}
+			out = next.outcome
+			next.outcome.Changed = false
+			return next, nil
+		})
 		if err != nil {
-			return nil, err
+			return r.Outcome(), err
 		}
-		changed = true
-		return next, nil
+		if !outrun {
+			return out, nil
+		}
+	}
+}
+
+// settled reports whether the ring is as m says already, or why m cannot follow.
+func (l *reload) settled(cur *ringState) (bool, error) {
+	g := cur.given
+	switch {
+	case g == nil || l.m.Revision > g.Revision:
+		return false, nil
+	case l.m.Revision < g.Revision:
+		return true, fmt.Errorf("%w: the manifest has %d, and %d is in force", ErrStale, l.m.Revision, g.Revision)
+	case !l.m.says(g):
+		return true, fmt.Errorf("%w: revision %d is in force with other keys; raise the revision with every change", ErrConflict, l.m.Revision)
+	}
+	return len(cur.outcome.Refused) == 0, nil
+}
+
+// says reports whether m and g list the same. A time or a digest that is missing in
+// one of them is not compared: a manifest that a program made knows more than the one
+// that it was made from.
+func (m *Manifest) says(g *Manifest) bool {
+	return slices.EqualFunc(m.Keys, g.Keys, func(j, k ManifestKey) bool {
+		return j.ID == k.ID && j.State == k.State && j.Source == k.Source && j.Evidence == k.Evidence && j.Note == k.Note &&
+			j.NotBefore.Equal(k.NotBefore) && j.NotAfter.Equal(k.NotAfter) &&
+			(j.Name == k.Name || j.Name == "" || k.Name == "") && (j.Use == k.Use || j.Use == "" || k.Use == "") &&
+			(j.Digest == k.Digest || j.Digest == "" || k.Digest == "") &&
+			(j.Since.Equal(k.Since) || j.Since.IsZero() || k.Since.IsZero())
 	})
-	return changed && err == nil, err
 }
 
-// describes reports whether m says what the set g did that was last given. Names
-// and uses are for people, and not compared.
-func (m *Manifest) describes(g *Set) bool {
-	if len(m.Keys) != len(g.keys) {
-		return false
-	}
-	for n, k := range m.Keys {
-		e := g.keys[n]
-		if k.ID != e.info.ID || k.State != e.State || k.Source != e.Source || k.Evidence != e.Evidence || k.Note != e.Note ||
-			!k.NotBefore.Equal(e.NotBefore) || !k.NotAfter.Equal(e.NotAfter) ||
-			!k.Since.IsZero() && !e.Since.IsZero() && !k.Since.Equal(e.Since) {
-			return false
-		}
-	}
-	return true
-}
-
-// needs reports whether a key must be opened before it can enter cur.
+// needs reports whether the source of a key must be opened before m can follow cur.
 func (l *reload) needs(cur *ringState, k ManifestKey) bool {
-	if k.State == Revoked || l.opened[k.ID] != nil {
+	if k.State == Revoked || l.opened[k.ID] != nil || l.failed[k.ID] != nil {
 		return false
 	}
 	e, err := cur.set.entry(k.ID)
-	return err != nil || e.State != Revoked && (e.Source != k.Source || isTombstone(e.Material))
-}
-
-// open opens and self-tests what cur lacks.
-func (l *reload) open(ctx context.Context, cur *ringState, open Opener) error {
-	var problems []error
-	for _, k := range l.m.Keys {
-		if !l.needs(cur, k) {
-			continue
-		}
-		material, err := l.m.open(ctx, k, open)
-		if err == nil {
-			err = selfTest(ctx, newEntry(Key{Material: material}))
-		}
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		l.opened[k.ID] = material
+	switch {
+	case err != nil || isTombstone(e.Material):
+		return true
+	case e.State == Revoked:
+		return false
+	case cur.given != nil && cur.given.Revision == l.m.Revision: // a call that tries again
+		return slices.ContainsFunc(cur.outcome.Refused, func(r Refusal) bool { return r.ID == k.ID })
 	}
-	return errors.Join(problems...)
+	d, ok := e.Material.(Digester)
+	return !ok || k.Digest == "" || d.Digest() != k.Digest || k.Source != e.Source ||
+		k.Name != "" && k.Name != e.info.Name || k.Use != "" && k.Use != e.info.Use.String()
 }
 
-// next returns the state that m leads to, or every rule that it breaks.
+// open opens one key, tests it, and compares it with the copy that is held.
+func (l *reload) open(ctx context.Context, cur *ringState, k ManifestKey, open Opener) {
+	material, err := l.m.open(ctx, k, open)
+	if err != nil {
+		l.failed[k.ID] = err
+		return
+	}
+	e := newEntry(Key{Material: material})
+	if err := selfTest(ctx, e); err != nil {
+		l.failed[k.ID] = err
+		return
+	}
+	if use, _ := parseUse(k.Use); use != 0 && use != e.info.Use {
+		if old, err := cur.set.entry(k.ID); err == nil && old.info.Use != e.info.Use {
+			l.failed[k.ID] = fmt.Errorf("%w: key %s: open %.128q: it is for %v, and the manifest says %v", ErrOtherCopy, k.ID, k.Source, e.info.Use, use)
+			return
+		}
+	}
+	l.opened[k.ID] = e
+}
+
+// next returns the state that m leads to.
 func (l *reload) next(cur *ringState) (*ringState, error) {
-	keys := make([]Key, 0, len(l.m.Keys))
-	resealed := map[ID]bool{}
+	fresh := len(cur.set.keys) == 0
+	p := &plan{cur: cur, m: l.m, refused: map[ID]error{}}
 	for _, k := range l.m.Keys {
-		if l.needs(cur, k) {
-			return nil, errNotOpened
-		}
-		material, changed, err := l.material(cur, k)
-		if err != nil {
-			return nil, err
-		}
-		resealed[k.ID] = changed
-		key := k.key(material)
-		if e, err := cur.set.entry(k.ID); err == nil && key.Evidence == "" && !changed {
-			key.Evidence = e.Evidence
-		}
-		keys = append(keys, key)
+		p.add(l.change(cur, k, p.refuse))
 	}
-	s, err := New(l.m.Revision, keys...)
+	for _, e := range cur.set.keys {
+		if !slices.ContainsFunc(l.m.Keys, func(k ManifestKey) bool { return k.ID == e.info.ID }) {
+			p.add(&change{id: e.info.ID, was: e})
+		}
+	}
+	for _, c := range p.changes {
+		c.ring, c.now, c.idle, c.away = cur, clock(), l.idle, true
+	}
+	if !fresh { // the first manifest of an empty ring is where trust begins
+		p.decide()
+	}
+	s, err := p.result()
 	if err != nil {
 		return nil, err
 	}
-	admitted, err := cur.admit(s)
-	if err != nil {
-		return nil, err
+	refused := p.refusals()
+	if fresh && len(refused) != 0 && !s.other(nil, func(e *entry) bool { return e.opens() || e.State == Active && e.info.Seals() }) {
+		return nil, p.nothing()
 	}
-	if len(cur.set.keys) != 0 { // the first manifest of an empty ring is where trust begins
-		if err := l.gates(cur, admitted, resealed); err != nil {
-			return nil, err
-		}
+	next := cur.next(s)
+	next.given = l.m
+	next.outcome = Outcome{Revision: l.m.Revision, Changed: true, Refused: refused}
+	if g := cur.given; g != nil && g.Revision == l.m.Revision && next.set.same(cur.set) { // a call that tries again
+		next.set, next.outcome.Changed = cur.set, false
 	}
-	next := cur.next(admitted)
-	next.given = s.outline()
-	// Evidence that the ring had is not what the manifest gave.
-	for n, k := range l.m.Keys {
-		next.given.keys[n].Evidence = k.Evidence
-	}
-	for id, changed := range resealed {
-		if c, ok := next.uses[id]; ok && changed {
-			c.dropProof()
+	for _, c := range p.changes {
+		if uses := next.uses[c.id]; uses != nil && c.resealed && p.refused[c.id] == nil {
+			uses.reseal(c.now)
 		}
 	}
 	return next, nil
 }
 
-// material returns what a key of m is made of, and whether a part of it that
-// seals differs from what cur has.
-func (l *reload) material(cur *ringState, k ManifestKey) (Material, bool, error) {
-	old, err := cur.set.entry(k.ID)
-	fresh := l.opened[k.ID]
-	switch {
-	case err != nil && k.State == Revoked:
-		return Tombstone(l.m.info(k)), false, nil
-	case err != nil:
-		return fresh, false, nil
-	case fresh == nil || old.State == Revoked:
-		return old.Material, false, nil
-	case isTombstone(old.Material):
-		return fresh, false, nil
-	}
-	merged, resealed, err := refreshed(old, fresh)
-	if err != nil {
-		return nil, false, err
-	}
-	return merged.Material, resealed, nil
+// same reports whether both sets hold the same entries.
+func (s *Set) same(t *Set) bool {
+	return slices.EqualFunc(s.keys, t.keys, func(e, f *entry) bool {
+		return e.info == f.info && e.State == f.State && e.Evidence == f.Evidence && e.Note == f.Note && e.Source == f.Source &&
+			e.NotBefore.Equal(f.NotBefore) && e.NotAfter.Equal(f.NotAfter) && e.Since.Equal(f.Since)
+	})
 }
 
-// gates holds each change against the rules.
-func (l *reload) gates(cur *ringState, next *Set, resealed map[ID]bool) error {
-	now := clock()
-	sealers := next.other(nil, func(o *entry) bool { return o.sealsAt(now) })
-	var problems []error
-	problem := func(err error) {
+// change returns what m does to one key. A copy that cannot be had is refused apart,
+// so that a lost file does not hold back what else m says of the key.
+func (l *reload) change(cur *ringState, k ManifestKey, refuse func(ID, error)) *change {
+	c := &change{id: k.ID}
+	old, err := cur.set.entry(k.ID)
+	held := err == nil
+	if held {
+		c.was = old
+	}
+	fresh, problem := l.opened[k.ID], l.failed[k.ID]
+	if held && fresh != nil && !isTombstone(old.Material) {
+		var lost []string
+		err := sameKey(old.info, fresh.info)
+		if comparer, ok := old.Material.(Comparer); ok && err == nil {
+			lost = comparer.Lacks(fresh.Material)
+		}
+		if len(lost) != 0 {
+			err = (&change{id: k.ID, was: old, is: old, lost: lost, ring: cur}).allowed()
+		}
 		if err != nil {
-			problems = append(problems, err)
+			fresh, problem = nil, err
 		}
 	}
-	for _, e := range next.keys {
-		old, err := cur.set.entry(e.info.ID)
-		if err != nil {
-			if e.State == Active {
-				problem(cur.proven(e, Pending, false))
+	if problem != nil {
+		refuse(k.ID, problem)
+	}
+	switch {
+	case fresh != nil:
+		c.is = &entry{ptr(k.key(fresh.Material)), fresh.info}
+		c.resealed = held && resealedCopy(old, c.is)
+	case held:
+		key := k.key(old.Material)
+		if problem != nil {
+			key.Source = old.Source
+		}
+		c.is = &entry{&key, old.info}
+	case k.State == Revoked:
+		c.is = newEntry(k.key(l.m.tombstone(k)))
+	}
+	if c.is == nil || !held {
+		return c
+	}
+	// What this process was told itself is not in the manifest, and stays until a
+	// part that seals changes.
+	if g := cur.given; c.is.Evidence == "" && !c.resealed && old.Evidence != g.evidence(k.ID) {
+		c.is.Evidence = old.Evidence
+	}
+	if old.State == Revoked && c.is.State == Revoked {
+		c.is.Since = cmp.Or(c.is.Since, old.Since)
+	}
+	return c
+}
+
+func ptr(k Key) *Key { return &k }
+
+// evidence is what m says of a key.
+func (m *Manifest) evidence(id ID) string {
+	if m != nil {
+		for _, k := range m.Keys {
+			if k.ID == id {
+				return k.Evidence
 			}
-			continue
-		}
-		switch was := old.State; {
-		case e.State == Revoked:
-		case e.State == Pending && was != Pending:
-			problem(fmt.Errorf("%w: key %s from %v to %v", ErrTransition, e.info.ID, was, e.State))
-		case e.State == Active && was == Pending:
-			problem(cur.proven(e, was, resealed[e.info.ID]))
-		case e.State == Retiring && was == Active && old.info.Seals() && !sealers:
-			problem(fmt.Errorf("%w: key %s; promote its successor first", ErrLastActive, e.info.ID))
 		}
 	}
-	for _, old := range cur.set.keys {
-		if _, err := next.entry(old.info.ID); err == nil {
-			continue
-		}
-		if old.State == Active && old.info.Seals() && !sealers {
-			problem(fmt.Errorf("%w: key %s; promote its successor first", ErrLastActive, old.info.ID))
-			continue
-		}
-		problem(cur.removable(next, old, l.idle))
-	}
-	return errors.Join(problems...)
+	return ""
 }

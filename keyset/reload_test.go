@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -71,100 +72,110 @@ func loaded(t testing.TB, r role, s *store, keys ...[3]string) *keyset.Ring {
 	return keyset.NewRing(set)
 }
 
-func TestReloadGates(t *testing.T) {
-	const hour = time.Hour
-	for _, tt := range []struct {
-		name     string
-		role     role
-		from, to [][3]string
-		prepare  func(*keyset.Ring)
-		idle     time.Duration
-		want     error
-		after    string // if it succeeds
+// A renewal in place reaches a running ring: the same key, the same file, a later
+// end or a new part. A ring that was just started has the same.
+func TestReloadTakesRenewedCopies(t *testing.T) {
+	end := time.Now().Add(time.Hour).UTC().Round(time.Second)
+	old := func(id keyset.ID) keyset.Material { return peerEncrypt.key(id, valid(time.Time{}, end)) }
+	renewed := func(id keyset.ID) keyset.Material {
+		return peerEncrypt.key(id, valid(time.Time{}, end.AddDate(1, 0, 0)))
+	}
+	for name, tt := range map[string]struct {
+		old, renewed keyset.Material
+		digests      [2]string
+		want         error
 	}{
-		{"add", ownSign, [][3]string{{"A", "active"}}, [][3]string{{"A", "active"}, {"B", "pending"}}, nil, hour, nil, "A active;B pending;"},
-		{"promote without evidence", ownSign, [][3]string{{"A", "active"}, {"B", "pending"}}, [][3]string{{"B", "active"}, {"A", "active"}}, nil, hour, keyset.ErrUnproven, ""},
-		{"promote with evidence", ownSign, [][3]string{{"A", "active"}, {"B", "pending"}}, [][3]string{{"B", "active", "echo"}, {"A", "active"}}, nil, hour, nil, "B active;A active;"},
-		{"promote with evidence of the ring", ownSign, [][3]string{{"A", "active"}, {"B", "pending"}}, [][3]string{{"B", "active"}, {"A", "active"}},
-			func(r *keyset.Ring) { _ = r.Acknowledge("B", "echo") }, hour, nil, "B active;A active;"},
-		{"promote what only opens", ownDecrypt, [][3]string{{"A", "active"}, {"B", "pending"}}, [][3]string{{"B", "active"}, {"A", "active"}}, nil, hour, nil, "B active;A active;"},
-		{"promote a certificate that has opened", ownCert, [][3]string{{"A", "active"}, {"B", "pending"}}, [][3]string{{"B", "active"}, {"A", "active"}},
-			func(r *keyset.Ring) { r.RecordOpened("B", time.Now()) }, hour, nil, "B active;A active;"},
-		{"promote again after retiring", ownSign, [][3]string{{"A", "active"}, {"B", "retiring"}}, [][3]string{{"B", "active"}, {"A", "active"}}, nil, hour, nil, "B active;A active;"},
-		{"enter as active without evidence", ownSign, [][3]string{{"A", "active"}}, [][3]string{{"B", "active"}, {"A", "active"}}, nil, hour, keyset.ErrUnproven, ""},
-		{"enter as active, having been away", ownSign, [][3]string{{"A", "active"}}, [][3]string{{"B", "active", "echo"}, {"A", "retiring"}}, nil, hour, nil, "B active;A retiring;"},
-		{"enter as retiring", ownDecrypt, [][3]string{{"A", "active"}}, [][3]string{{"A", "active"}, {"B", "retiring"}}, nil, hour, nil, "A active;B retiring;"},
-		{"retire the last", ownSign, [][3]string{{"A", "active"}}, [][3]string{{"A", "retiring"}}, nil, hour, keyset.ErrLastActive, ""},
-		{"retire beside a successor of the same manifest", ownSign, [][3]string{{"A", "active"}, {"B", "pending"}}, [][3]string{{"B", "active", "echo"}, {"A", "retiring"}}, nil, hour, nil, "B active;A retiring;"},
-		{"pending, having been away", ownSign, [][3]string{{"A", "active"}, {"B", "pending"}}, [][3]string{{"A", "active"}, {"B", "retiring"}}, nil, hour, nil, "A active;B retiring;"},
-		{"back to pending", ownSign, [][3]string{{"A", "active"}, {"B", "active"}}, [][3]string{{"A", "active"}, {"B", "pending"}}, nil, hour, keyset.ErrTransition, ""},
-		{"remove what is busy", ownSign, [][3]string{{"A", "active"}, {"B", "retiring"}}, [][3]string{{"A", "active"}}, nil, hour, keyset.ErrBusy, ""},
-		{"remove at once", ownSign, [][3]string{{"A", "active"}, {"B", "retiring"}}, [][3]string{{"A", "active"}}, nil, 0, nil, "A active;"},
-		{"remove what is idle", ownSign, [][3]string{{"A", "active"}, {"B", "retiring"}}, [][3]string{{"A", "active"}},
-			func(*keyset.Ring) { time.Sleep(2 * hour) }, hour, nil, "A active;"},
-		{"remove what nobody replaced", ownDecrypt, [][3]string{{"A", "active"}, {"B", "retiring"}}, [][3]string{{"A", "active"}},
-			func(*keyset.Ring) { time.Sleep(2 * hour) }, hour, keyset.ErrUnproven, ""},
-		{"remove what others replaced", ownDecrypt, [][3]string{{"A", "active"}, {"B", "retiring"}}, [][3]string{{"A", "active"}},
-			func(r *keyset.Ring) { r.RecordOpened("A", time.Now()); time.Sleep(2 * hour) }, hour, nil, "A active;"},
-		{"remove an active key, having been away", ownSign, [][3]string{{"A", "active"}, {"B", "active"}}, [][3]string{{"A", "active"}}, nil, 0, nil, "A active;"},
-		{"replace the last opener", ownDecrypt, [][3]string{{"A", "active"}}, [][3]string{{"B", "pending"}}, nil, 0, nil, "B pending;"},
-		{"several at once", ownSign, [][3]string{{"A", "active"}, {"B", "pending"}, {"C", "retiring"}}, [][3]string{{"B", "active"}, {"A", "retiring"}}, nil, hour, keyset.ErrBusy, ""},
+		"without digests":     {old("A"), renewed("A"), [2]string{}, nil},
+		"with digests":        {&copied{fake: old("A").(*fake), digest: digestOf("1")}, &copied{fake: renewed("A").(*fake), digest: digestOf("2")}, [2]string{digestOf("1"), digestOf("2")}, nil},
+		"a swapped file":      {&copied{fake: old("A").(*fake), digest: digestOf("1")}, &copied{fake: renewed("A").(*fake), digest: digestOf("3")}, [2]string{digestOf("1"), digestOf("2")}, keyset.ErrOtherCopy},
+		"lacks a revocation":  {&copied{fake: old("A").(*fake), digest: digestOf("1")}, &copied{renewed("A").(*fake), digestOf("2"), []string{"a revocation of subkey S"}}, [2]string{digestOf("1"), digestOf("2")}, keyset.ErrIncomplete},
+		"cannot be read":      {old("A"), nil, [2]string{}, keyset.ErrUnavailable},
+		"is another key":      {old("A"), renewed("B"), [2]string{}, keyset.ErrOtherCopy},
+		"cannot be digested":  {&copied{fake: old("A").(*fake), digest: digestOf("1")}, renewed("A"), [2]string{digestOf("1"), digestOf("2")}, keyset.ErrOtherCopy},
+		"nothing is returned": {old("A"), (*fake)(nil), [2]string{}, keyset.ErrOtherCopy},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := storeOf(tt.role, "A", "B", "C")
-				r := loaded(t, tt.role, s, tt.from...)
-				if tt.prepare != nil {
-					tt.prepare(r)
-				}
-				before := r.Load()
-				changed, err := r.Reload(t.Context(), manifestOf(tt.role, 2, tt.to...), tt.idle, s.open)
-				if tt.want != nil {
-					require.ErrorIs(t, err, tt.want)
-					assert.False(t, changed)
-					assert.Same(t, before, r.Load(), "the ring stays as it was")
-					if tt.name == "several at once" {
-						assert.ErrorIs(t, err, keyset.ErrUnproven, "the error lists all")
-					}
-					return
-				}
-				require.NoError(t, err)
-				assert.True(t, changed)
-				assert.Equal(t, tt.after, statesOf(r.Load()))
-				assert.Equal(t, uint64(2), r.Load().Revision())
+		t.Run(name, func(t *testing.T) {
+			s := &store{keys: map[string]keyset.Material{"file:A": tt.old}}
+			var ring keyset.Ring
+			m := manifestOf(peerEncrypt, 1, [3]string{"A", "active"})
+			m.Keys[0].Digest = tt.digests[0]
+			_, err := ring.Reload(t.Context(), m, s.open)
+			require.NoError(t, err)
+			ring.RecordSealed("A", time.Now())
 
-				// Called again, it changes nothing and opens nothing.
-				s.asked = nil
-				now := r.Load()
-				changed, err = r.Reload(t.Context(), manifestOf(tt.role, 2, tt.to...), tt.idle, s.open)
-				require.NoError(t, err)
-				assert.False(t, changed)
-				assert.Same(t, now, r.Load())
-				assert.Empty(t, s.asked)
-			})
+			m = manifestOf(peerEncrypt, 2, [3]string{"A", "active"})
+			m.Keys[0].Digest, m.Keys[0].Note = tt.digests[1], "renewed"
+			s.keys["file:A"] = tt.renewed
+			if tt.renewed == nil {
+				s.err = fmt.Errorf("mount: %w", keyset.ErrUnavailable)
+			}
+			o, err := ring.Reload(t.Context(), m, s.open)
+			require.NoError(t, err)
+			k := lookup(t, &ring, "A")
+			_, got := k.Bounds()
+			assert.Equal(t, "renewed", k.Note, "what else the manifest says takes effect")
+			if tt.want != nil {
+				refusal := refusedOf(o)["A"]
+				require.Error(t, refusal)
+				if tt.want != keyset.ErrOtherCopy || name == "a swapped file" {
+					assert.ErrorIs(t, refusal, tt.want)
+				}
+				if name == "lacks a revocation" {
+					assert.ErrorContains(t, refusal, "key A: the new copy lacks a revocation of subkey S")
+				}
+				assert.Equal(t, end, got, "the copy that is held stays")
+				assert.Equal(t, []keyset.ID{"A"}, sealing(ring.Load()))
+				return
+			}
+			require.Empty(t, o.Refused)
+			assert.Equal(t, end.AddDate(1, 0, 0), got)
+			u, _ := ring.Usage("A")
+			assert.EqualValues(t, 1, u.Sealed)
+
+			var fresh keyset.Ring
+			_, err = fresh.Reload(t.Context(), m, s.open)
+			require.NoError(t, err)
+			_, restarted := lookup(t, &fresh, "A").Bounds()
+			assert.Equal(t, restarted, got)
 		})
 	}
 }
 
-func TestReloadOpensOnlyWhatIsNew(t *testing.T) {
+// A manifest that says which copy it means opens only what is not held.
+func TestReloadOpensWhatChanged(t *testing.T) {
 	s := storeOf(ownSign, "A", "B", "C")
-	s.keys["kms:B"] = ownSign.key("B", named("from the service"))
-	r := loaded(t, ownSign, s, [3]string{"A", "active"}, [3]string{"B", "retiring"})
+	for _, id := range []string{"A", "B"} {
+		s.keys["file:"+id] = &copied{fake: ownSign.key(keyset.ID(id)), digest: digestOf("1")}
+	}
+	ring := loaded(t, ownSign, s, [3]string{"A", "active"}, [3]string{"B", "retiring"})
+	s.keys["kms:B"] = s.keys["file:B"]
 	m := manifestOf(ownSign, 2, [3]string{"A", "active"}, [3]string{"B", "retiring"}, [3]string{"C", "pending"})
-	m.Keys[1].Source = "kms:B"
-	changed, err := r.Reload(t.Context(), m, 0, s.open)
+	m.Keys[0].Digest, m.Keys[1].Digest, m.Keys[1].Source = digestOf("1"), digestOf("1"), "kms:B"
+	o, err := ring.Reload(t.Context(), m, s.open)
 	require.NoError(t, err)
-	assert.True(t, changed)
+	assert.Empty(t, o.Refused)
 	assert.Equal(t, []string{"kms:B", "file:C"}, s.asked)
-	k, _ := r.Load().Lookup("B")
-	assert.Equal(t, "from the service", k.Material.Info().Name)
+	assert.Equal(t, digestOf("1"), ring.Load().Manifest().Keys[0].Digest)
+}
+
+// The name in the manifest is the kid on the wire: a new one takes effect.
+func TestReloadTakesNames(t *testing.T) {
+	var ring keyset.Ring
+	for n, name := range []string{"", "partner-2026", "partner-2027"} {
+		m := manifestOf(peerEncrypt, uint64(n+1), [3]string{"A", "active"})
+		m.Keys[0].Name = name
+		_, err := ring.Reload(t.Context(), m, peerEncrypt.open)
+		require.NoError(t, err)
+		assert.Equal(t, name, lookup(t, &ring, "A").Material.Info().Name)
+		assert.Equal(t, name, ring.Load().Manifest().Keys[0].Name)
+	}
 }
 
 func TestReloadRevisions(t *testing.T) {
 	s := storeOf(ownSign, "A", "B")
 	r := loaded(t, ownSign, s, [3]string{"A", "active"}, [3]string{"B", "pending"})
 	reload := func(revision uint64, keys ...[3]string) error {
-		_, err := r.Reload(t.Context(), manifestOf(ownSign, revision, keys...), 0, s.open)
+		_, err := r.Reload(t.Context(), manifestOf(ownSign, revision, keys...), s.open)
 		return err
 	}
 	assert.ErrorIs(t, reload(0, [3]string{"A", "active"}), keyset.ErrStale)
@@ -176,50 +187,101 @@ func TestReloadRevisions(t *testing.T) {
 	assert.NoError(t, reload(2, [3]string{"B", "active"}, [3]string{"A", "active"}))
 	assert.ErrorIs(t, reload(1, [3]string{"A", "active"}), keyset.ErrStale)
 	k, _ := r.Load().Lookup("B")
-	assert.Equal(t, "echo", k.Evidence, "evidence survives")
+	assert.Equal(t, "echo", k.Evidence, "what this process was told survives")
+	assert.NoError(t, reload(3, [3]string{"B", "active", "mail"}, [3]string{"A", "active"}))
+	assert.NoError(t, reload(4, [3]string{"B", "active"}, [3]string{"A", "active"}))
+	assert.Empty(t, lookup(t, r, "B").Evidence, "what the manifest said is as it says now")
 }
 
-// Revocations take effect whatever else is wrong, and nothing undoes them.
-func TestReloadRevokes(t *testing.T) {
+// Revocations take effect whatever else is wrong.
+func TestRevocationsFirst(t *testing.T) {
+	fill := func(m *keyset.Manifest) {
+		for n := range keyset.MaxKeys + 1 {
+			m.Keys = append(m.Keys, keyset.ManifestKey{ID: keyset.ID(fmt.Sprint("N", n)), State: keyset.Pending})
+		}
+	}
 	for name, tt := range map[string]struct {
 		revision uint64
-		keys     [][3]string
-		err      error
-		idle     time.Duration
+		keys     list
+		edit     func(*keyset.Manifest)
+		outage   bool
+		fails    bool
+		stays    bool // A is not revoked
 	}{
-		"alone":          {2, [][3]string{{"A", "active"}, {"B", "revoked"}}, nil, time.Hour},
-		"outage":         {2, [][3]string{{"A", "active"}, {"B", "revoked"}, {"C", "pending"}}, keyset.ErrUnavailable, time.Hour},
-		"broken rule":    {2, [][3]string{{"A", "retiring"}, {"B", "revoked"}}, nil, time.Hour},
-		"stale":          {0, [][3]string{{"A", "active"}, {"B", "revoked"}}, nil, time.Hour},
-		"same revision":  {1, [][3]string{{"A", "active"}, {"B", "revoked"}}, nil, time.Hour},
-		"all of them":    {2, [][3]string{{"A", "revoked"}, {"B", "revoked"}}, nil, time.Hour},
-		"and an unknown": {2, [][3]string{{"A", "active"}, {"B", "revoked"}, {"Z", "revoked"}}, nil, time.Hour},
+		"alone":         {2, list{{"A", "revoked"}, {"B", "active"}}, nil, false, false, false},
+		"in an outage":  {2, list{{"A", "revoked"}, {"B", "active"}, {"C", "pending"}}, nil, true, false, false},
+		"too many keys": {2, list{{"A", "revoked"}, {"B", "active"}}, fill, false, true, false},
+		"a reversed bound": {2, list{{"A", "revoked"}, {"B", "active"}}, func(m *keyset.Manifest) {
+			m.Keys[1].NotBefore, m.Keys[1].NotAfter = time.Now(), time.Now().Add(-time.Hour)
+		}, false, true, false},
+		"another version":   {2, list{{"A", "revoked"}, {"B", "active"}}, func(m *keyset.Manifest) { m.Version = 9 }, false, true, false},
+		"stale":             {0, list{{"A", "revoked"}, {"B", "active"}}, nil, false, true, false},
+		"the same revision": {1, list{{"A", "revoked"}, {"B", "active"}}, nil, false, true, false},
+		"all of them":       {2, list{{"A", "revoked"}, {"B", "revoked"}}, nil, false, false, false},
+		"one that we lack":  {2, list{{"A", "revoked"}, {"B", "active"}, {"Z", "revoked"}}, nil, false, false, false},
+		"listed twice":      {2, list{{"A", "revoked"}, {"A", "active"}, {"B", "active"}}, nil, false, true, true},
+		"of another format": {2, list{{"A", "revoked"}, {"B", "active"}}, func(m *keyset.Manifest) { m.Format = keyset.OpenPGP }, false, true, true},
+		"of the other half": {2, list{{"A", "revoked"}, {"B", "active"}}, func(m *keyset.Manifest) { m.Private = false }, false, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := storeOf(ownSign, "A", "B", "C")
-			r := loaded(t, ownSign, s, [3]string{"A", "active"}, [3]string{"B", "active"})
-			s.err = tt.err
-			changed, err := r.Reload(t.Context(), manifestOf(ownSign, tt.revision, tt.keys...), tt.idle, s.open)
-			assert.True(t, changed)
-			if tt.err != nil {
-				assert.ErrorIs(t, err, tt.err)
+			ring := loaded(t, ownSign, s, [3]string{"A", "active"}, [3]string{"B", "active"})
+			m := manifestOf(ownSign, tt.revision, tt.keys...)
+			if tt.edit != nil {
+				tt.edit(m)
 			}
-			k, _ := r.Load().Lookup("B")
-			assert.Equal(t, keyset.Revoked, k.State)
+			if tt.outage {
+				s.err = keyset.ErrUnavailable
+			}
+			o, err := ring.Reload(t.Context(), m, s.open)
+			assert.Equal(t, tt.fails, err != nil, "%v", err)
+			if tt.stays {
+				assert.Empty(t, o.Revoked)
+				assert.Equal(t, keyset.Active, lookup(t, ring, "A").State)
+				return
+			}
+			assert.Contains(t, o.Revoked, keyset.ID("A"))
+			assert.True(t, o.Changed)
+			assert.Equal(t, keyset.Revoked, lookup(t, ring, "A").State)
 
-			// Whatever comes afterwards, it stays so.
+			// Whatever comes afterwards, it stays so, and says so.
 			s.err = nil
-			_, err = r.Reload(t.Context(), manifestOf(ownSign, 5, [3]string{"A", "active"}, [3]string{"B", "active", "echo"}), 0, s.open)
-			if name != "all of them" {
+			for n, later := range []list{{{"A", "active", "echo"}, {"B", "active"}}, {{"B", "active"}}} {
+				o, err = ring.Reload(t.Context(), manifestOf(ownSign, uint64(5+n), later...), s.open)
 				require.NoError(t, err)
+				assert.ErrorIs(t, refusedOf(o)["A"], keyset.ErrTransition)
+				assert.Equal(t, keyset.Revoked, lookup(t, ring, "A").State)
 			}
-			_, _ = r.Reload(t.Context(), manifestOf(ownSign, 6, [3]string{"A", "active"}), 0, s.open)
-			k, ok := r.Load().Lookup("B")
-			require.True(t, ok)
-			assert.Equal(t, keyset.Revoked, k.State)
 			assert.NotContains(t, s.asked, "file:Z", "a revoked key is never opened")
 		})
 	}
+}
+
+// Fingerprints are written in several ways, and mean one key. Thumbprints are not.
+func TestIDsInManifests(t *testing.T) {
+	const id = "AB12CD34EF56AB12CD34EF56AB12CD34EF56AB12"
+	for _, spelled := range []string{strings.ToLower(id), "0x" + id, "0x" + strings.ToLower(id), "AB12 CD34 EF56 AB12 CD34  EF56 AB12 CD34 EF56 AB12"} {
+		ring := newRing(t, peerCert.in(keyset.Active, id), peerCert.in(keyset.Active, "B"))
+		m := manifestOf(peerCert, 2, list{{spelled, "revoked"}, {"B", "active"}}...)
+		o, err := ring.Reload(t.Context(), m, peerCert.open)
+		require.NoError(t, err)
+		assert.Equal(t, []keyset.ID{id}, o.Revoked, spelled)
+		assert.Equal(t, keyset.ID(spelled), m.Keys[0].ID, "the manifest of the caller stays as it is")
+
+		ring = newRing(t, peerCert.in(keyset.Active, id), peerCert.in(keyset.Active, "B"))
+		assert.Equal(t, []keyset.ID{id}, ring.RevokeAll(keyset.ID(spelled)), "in an emergency too")
+		read, err := keyset.ReadManifest(strings.NewReader(strings.Replace(`{"version":1,"revision":1,"format":"openpgp","private":false,"keys":[{"id":"X","state":"active"}]}`, "X", spelled, 1)))
+		require.NoError(t, err)
+		assert.Equal(t, keyset.ID(id), read.Keys[0].ID)
+	}
+	for _, part := range []string{id[:8], "0x" + id[24:], strings.ToLower(id[:39])} {
+		_, err := keyset.ReadManifest(strings.NewReader(strings.Replace(`{"version":1,"revision":1,"format":"openpgp","private":false,"keys":[{"id":"X","state":"revoked"}]}`, "X", part, 1)))
+		assert.ErrorContains(t, err, "a part of a fingerprint", "it would revoke nobody")
+	}
+	lower := strings.ToLower(id)
+	ring := newRing(t, peerVerify.in(keyset.Active, id), peerVerify.in(keyset.Active, keyset.ID(lower)))
+	assert.Equal(t, []keyset.ID{keyset.ID(lower)}, ring.RevokeAll(keyset.ID(lower)))
+	assert.Equal(t, keyset.Active, lookup(t, ring, id).State)
 }
 
 func TestReloadErrors(t *testing.T) {
@@ -227,79 +289,102 @@ func TestReloadErrors(t *testing.T) {
 	r := loaded(t, ownSign, s, [3]string{"A", "active"})
 	good := manifestOf(ownSign, 2, [3]string{"A", "active"}, [3]string{"B", "pending"})
 	before := r.Load()
-	s.keys["file:B"] = &fake{info: ownSign.key("B").info, test: func(context.Context) error { return errors.New("hsm says no") }}
-	for name, f := range map[string]func() (bool, error){
-		"no manifest":   func() (bool, error) { return r.Reload(t.Context(), nil, 0, s.open) },
-		"no opener":     func() (bool, error) { return r.Reload(t.Context(), good, 0, nil) },
-		"negative idle": func() (bool, error) { return r.Reload(t.Context(), good, -1, s.open) },
-		"not a manifest": func() (bool, error) {
-			return r.Reload(t.Context(), &keyset.Manifest{Version: 9}, 0, s.open)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, f := range map[string]func() (keyset.Outcome, error){
+		"no manifest":   func() (keyset.Outcome, error) { return r.Reload(t.Context(), nil, s.open) },
+		"no opener":     func() (keyset.Outcome, error) { return r.Reload(t.Context(), good, nil) },
+		"no idle time":  func() (keyset.Outcome, error) { return r.Reload(t.Context(), good, s.open, keyset.IdleFor(0)) },
+		"negative idle": func() (keyset.Outcome, error) { return r.Reload(t.Context(), good, s.open, keyset.IdleFor(-1)) },
+		"not a manifest": func() (keyset.Outcome, error) {
+			return r.Reload(t.Context(), &keyset.Manifest{Version: 9, Format: keyset.JOSE, Private: true}, s.open)
 		},
-		"other half": func() (bool, error) {
-			return r.Reload(t.Context(), manifestOf(peerVerify, 2, [3]string{"A", "active"}), 0, s.open)
+		"other half": func() (keyset.Outcome, error) {
+			return r.Reload(t.Context(), manifestOf(peerVerify, 2, [3]string{"A", "active"}), s.open)
 		},
-		"other format": func() (bool, error) {
-			return r.Reload(t.Context(), manifestOf(ownCert, 2, [3]string{"A", "active"}), 0, s.open)
+		"other format": func() (keyset.Outcome, error) {
+			return r.Reload(t.Context(), manifestOf(ownCert, 2, [3]string{"A", "active"}), s.open)
 		},
-		"self-test fails": func() (bool, error) { return r.Reload(t.Context(), good, 0, s.open) },
+		"ended": func() (keyset.Outcome, error) { return r.Reload(ended, good, s.open) },
 	} {
-		changed, err := f()
+		o, err := f()
 		assert.Error(t, err, name)
-		assert.False(t, changed, name)
+		assert.False(t, o.Changed, name)
 		assert.Same(t, before, r.Load(), name)
 	}
-	_, err := r.Reload(t.Context(), good, 0, s.open)
-	assert.ErrorContains(t, err, "key B")
-	assert.ErrorContains(t, err, "hsm says no")
+	s.keys["file:B"] = &fake{info: ownSign.key("B").info, test: func(context.Context) error { return errors.New("hsm says no") }}
+	o, err := r.Reload(t.Context(), good, s.open)
+	require.NoError(t, err)
+	assert.ErrorContains(t, o.Err(), "key B")
+	assert.ErrorContains(t, o.Err(), "hsm says no")
 }
 
-// A certificate that comes from a new source is merged with the one held.
-func TestReloadMergesCertificates(t *testing.T) {
-	cert := func(parts ...string) *certificate { return &certificate{ownCert.key("A"), "octets", parts} }
-	s := &store{keys: map[string]keyset.Material{"file:A": cert("seal-1"), "file:A-2": cert("open-2"), "file:A-3": cert("seal-3")}}
-	r := loaded(t, ownCert, s, [3]string{"A", "active", "echo"})
-	m := manifestOf(ownCert, 2, [3]string{"A", "active"})
-	m.Keys[0].Source = "file:A-2"
-	_, err := r.Reload(t.Context(), m, 0, s.open)
-	require.NoError(t, err)
-	k, _ := r.Load().Lookup("A")
-	assert.Equal(t, []string{"seal-1", "open-2"}, k.Material.(*certificate).parts)
-	assert.Equal(t, "echo", k.Evidence)
-	m = manifestOf(ownCert, 3, [3]string{"A", "active"})
-	m.Keys[0].Source = "file:A-3"
-	_, err = r.Reload(t.Context(), m, 0, s.open)
-	require.NoError(t, err)
-	k, _ = r.Load().Lookup("A")
-	assert.Equal(t, []string{"seal-1", "open-2", "seal-3"}, k.Material.(*certificate).parts)
-	assert.Empty(t, k.Evidence, "what was proven is not what seals now")
-}
-
+// A start works with what can be opened, and says what cannot.
 func TestReloadOfTheZeroRing(t *testing.T) {
-	s := storeOf(ownSign, "A")
-	var r keyset.Ring
-	changed, err := r.Reload(t.Context(), manifestOf(ownSign, 7, [3]string{"A", "active"}), time.Hour, s.open)
-	require.NoError(t, err)
-	assert.True(t, changed)
-	assert.Equal(t, "A active;", statesOf(r.Load()))
+	for name, tt := range map[string]struct {
+		lost  []string
+		after string
+		fails bool
+	}{
+		"everything is there":       {nil, "A:active B:pending C:retiring", false},
+		"a pending key is lost":     {[]string{"B"}, "A:active C:retiring", false},
+		"a retiring key is lost":    {[]string{"C"}, "A:active B:pending", false},
+		"all that seals is lost":    {[]string{"A"}, "B:pending C:retiring", true},
+		"every key is lost":         {[]string{"A", "B", "C"}, "", true},
+		"nothing, and it says whom": {[]string{"A", "B", "C"}, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := storeOf(ownSign, "A", "B", "C")
+			for _, id := range tt.lost {
+				delete(s.keys, "file:"+id)
+			}
+			var r keyset.Ring
+			o, err := r.Reload(t.Context(), manifestOf(ownSign, 7, list{{"A", "active"}, {"B", "pending"}, {"C", "retiring"}}...), s.open)
+			if tt.fails {
+				require.Error(t, err)
+				for _, id := range tt.lost {
+					assert.ErrorContains(t, err, "key "+id+": open")
+				}
+				assert.Empty(t, states(r.Load()))
+				return
+			}
+			require.NoError(t, err)
+			assert.Len(t, o.Refused, len(tt.lost))
+			assert.Equal(t, tt.after, states(r.Load()))
+			assert.Equal(t, o.Refused, r.Outcome().Refused)
+		})
+	}
 }
 
 func TestReloadWhileOthersWrite(t *testing.T) {
 	s := storeOf(ownSign, "A", "B")
+	for source, m := range s.keys {
+		s.keys[source] = &copied{fake: m.(*fake), digest: digestOf("1")}
+	}
 	r := loaded(t, ownSign, s, [3]string{"A", "active"}, [3]string{"B", "retiring"})
 	var wg sync.WaitGroup
 	for n := range 4 {
 		wg.Go(func() {
 			for i := range 50 {
-				_, _ = r.Reload(t.Context(), manifestOf(ownSign, uint64(2+4*i+n), [3]string{"A", "active"}, [3]string{"B", "retiring"}), 0,
-					func(context.Context, keyset.ManifestKey) (keyset.Material, error) {
-						return nil, errors.New("never asked")
-					})
+				m := manifestOf(ownSign, uint64(2+4*i+n), [3]string{"A", "active"}, [3]string{"B", "retiring"})
+				m.Keys[0].Digest, m.Keys[1].Digest = digestOf("1"), digestOf("1")
+				_, _ = r.Reload(t.Context(), m, func(context.Context, keyset.ManifestKey) (keyset.Material, error) {
+					return nil, errors.New("never asked")
+				})
 				_ = r.Acknowledge("B", fmt.Sprint(n, i))
 				assert.Equal(t, "A active;B retiring;", statesOf(r.Load()))
 			}
 		})
 	}
 	wg.Wait()
+}
+
+func TestOutcomeText(t *testing.T) {
+	o := keyset.Outcome{Revision: 4, Revoked: []keyset.ID{"R"}, Refused: []keyset.Refusal{{ID: "A", Err: fmt.Errorf("%w: key A: because", keyset.ErrBusy)}}}
+	assert.Equal(t, "revision 4, unchanged, revoked R, 1 refused\nrefused: keyset: key still in use: key A: because", o.String())
+	assert.ErrorIs(t, o.Err(), keyset.ErrBusy)
+	assert.NoError(t, keyset.Outcome{}.Err())
+	assert.Contains(t, o.LogValue().String(), "key A: because")
 }
 
 func TestGauges(t *testing.T) {
@@ -323,6 +408,7 @@ func TestGauges(t *testing.T) {
 			`key_last_used_seconds{id="A"}`:        60,
 			`key_sealed_total{id="A"}`:             1,
 			`key_opened_total{id="A"}`:             1,
+			`key_unsigned_total{id="A"}`:           0,
 			`finding{id="A",label="expiring"}`:     1,
 			`finding{id="A",label="no_successor"}`: 1,
 			`finding{id="A",label="no_subkey"}`:    1,

@@ -14,13 +14,27 @@ import (
 
 // TestRevokedStaysRevoked takes every way that could bring a key back.
 func TestRevokedStaysRevoked(t *testing.T) {
-	update := func(f func(*keyset.Set) (*keyset.Set, error)) func(*testing.T, *keyset.Ring) error {
-		return func(t *testing.T, r *keyset.Ring) error { return r.Update(f) }
+	reload := func(want error, keys ...[3]string) func(*testing.T, *keyset.Ring) error {
+		return func(t *testing.T, r *keyset.Ring) error {
+			for revision := range uint64(2) { // twice, in case that the first one makes it forget
+				m := manifestOf(ownCert, 50+revision, keys...)
+				o, err := r.Reload(t.Context(), m, ownCert.open, keyset.IdleFor(1))
+				require.NoError(t, err)
+				if want == nil {
+					assert.NotContains(t, refusedOf(o), keyset.ID("R"))
+				} else {
+					assert.ErrorIs(t, refusedOf(o)["R"], want)
+				}
+			}
+			return nil
+		}
 	}
-	listed := func(t *testing.T, state keyset.State) *keyset.Set {
-		return newSet(t, 50, ownCert.in(state, "R"), ownCert.in(keyset.Active, "A"))
+	since := func(t *testing.T, r *keyset.Ring) error {
+		m := manifestOf(ownCert, 50, list{{"R", "active"}, {"A", "active"}}...)
+		m.Keys[0].Since = time.Unix(1, 0)
+		_, err := r.Reload(t.Context(), m, ownCert.open)
+		return err
 	}
-	omitted := func(t *testing.T) *keyset.Set { return newSet(t, 50, ownCert.in(keyset.Active, "A")) }
 	tests := []struct {
 		name string
 		do   func(*testing.T, *keyset.Ring) error
@@ -33,50 +47,19 @@ func TestRevokedStaysRevoked(t *testing.T) {
 		{"Add", func(t *testing.T, r *keyset.Ring) error { return r.Add(t.Context(), ownCert.key("R"), "") }, keyset.ErrDuplicate},
 		{"Probe", func(t *testing.T, r *keyset.Ring) error { _, err := r.Probe("R"); return err }, keyset.ErrTransition},
 		{"Refresh", func(t *testing.T, r *keyset.Ring) error { return r.Refresh(t.Context(), ownCert.key("R"), "") }, nil},
-		{"Merge", func(t *testing.T, r *keyset.Ring) error { return r.Merge("R", keyset.Usage{Opened: 9}) }, nil},
+		{"Resume", func(t *testing.T, r *keyset.Ring) error {
+			return r.Resume(reportOf("1", time.Now(), map[keyset.ID]keyset.Usage{"R": {Since: time.Unix(1, 0), Opened: 9}}))
+		}, nil},
 		{"Revoke again", func(t *testing.T, r *keyset.Ring) error { return r.Revoke("R") }, nil},
-		{"Replace, omitted", func(t *testing.T, r *keyset.Ring) error { return r.Replace(omitted(t)) }, nil},
-		{"Replace, active", func(t *testing.T, r *keyset.Ring) error { return r.Replace(listed(t, keyset.Active)) }, nil},
-		{"Replace, active since", func(t *testing.T, r *keyset.Ring) error {
-			return r.Replace(changed(t, listed(t, keyset.Active), 50, "R", func(k *keyset.Key) { k.Since = time.Unix(1, 0) }))
-		}, nil},
-		{"Replace, pending", func(t *testing.T, r *keyset.Ring) error { return r.Replace(listed(t, keyset.Pending)) }, nil},
-		{"Replace, retiring", func(t *testing.T, r *keyset.Ring) error { return r.Replace(listed(t, keyset.Retiring)) }, nil},
-		{"Replace, revoked", func(t *testing.T, r *keyset.Ring) error { return r.Replace(listed(t, keyset.Revoked)) }, nil},
-		{"Replace, tombstone", func(t *testing.T, r *keyset.Ring) error {
-			return r.Replace(newSet(t, 50, ownCert.in(keyset.Active, "A"), keyset.Key{Material: keyset.Tombstone(ownCert.key("R").info), State: keyset.Revoked}))
-		}, nil},
-		{"Replace with what was given first", func(t *testing.T, r *keyset.Ring) error {
-			return r.Replace(newSet(t, 1, ownCert.in(keyset.Active, "R"), ownCert.in(keyset.Active, "A")))
-		}, nil},
-		{"Replace, twice omitted", func(t *testing.T, r *keyset.Ring) error {
-			require.NoError(t, r.Replace(omitted(t)))
-			return r.Replace(newSet(t, 51, ownCert.in(keyset.Active, "R")))
-		}, nil},
-		{"Update, WithState", update(func(s *keyset.Set) (*keyset.Set, error) { return s.WithState("R", keyset.Active) }), keyset.ErrTransition},
-		{"Update, Without", update(func(s *keyset.Set) (*keyset.Set, error) { return s.Without("R") }), keyset.ErrTransition},
-		{"Update, With", update(func(s *keyset.Set) (*keyset.Set, error) { return s.With(ownCert.in(keyset.Active, "R")) }), keyset.ErrDuplicate},
-		{"Update, omitted", func(t *testing.T, r *keyset.Ring) error {
-			return r.Update(func(*keyset.Set) (*keyset.Set, error) { return omitted(t), nil })
-		}, nil},
-		{"Update, listed", func(t *testing.T, r *keyset.Ring) error {
-			return r.Update(func(*keyset.Set) (*keyset.Set, error) { return listed(t, keyset.Active), nil })
-		}, nil},
-		{"Update, listed alone", func(t *testing.T, r *keyset.Ring) error {
-			return r.Update(func(*keyset.Set) (*keyset.Set, error) { return newSet(t, 0, ownCert.in(keyset.Active, "R")), nil })
-		}, nil},
-		{"Update by the view of a probe", func(t *testing.T, r *keyset.Ring) error {
-			fresh := newRing(t, ownCert.in(keyset.Pending, "R"), ownCert.in(keyset.Active, "A"))
-			probe, err := fresh.Probe("R")
-			require.NoError(t, err)
-			return r.Update(func(*keyset.Set) (*keyset.Set, error) { return probe.Load(), nil })
-		}, nil},
+		{"Reload, omitted", reload(keyset.ErrTransition, list{{"A", "active"}}...), nil},
+		{"Reload, active", reload(keyset.ErrTransition, list{{"R", "active", "echo"}, {"A", "active"}}...), nil},
+		{"Reload, pending", reload(keyset.ErrTransition, list{{"R", "pending"}, {"A", "active"}}...), nil},
+		{"Reload, retiring", reload(keyset.ErrTransition, list{{"R", "retiring"}, {"A", "active"}}...), nil},
+		{"Reload, active since", since, nil},
+		{"Reload, revoked", reload(nil, list{{"R", "revoked"}, {"A", "active"}}...), nil},
 	}
 	for _, from := range []keyset.State{keyset.Pending, keyset.Active, keyset.Retiring} {
 		for _, tt := range tests {
-			if tt.name == "Replace with what was given first" && from != keyset.Active {
-				continue
-			}
 			t.Run(from.String()+"/"+tt.name, func(t *testing.T) {
 				material := ownCert.key("R")
 				r := newRing(t, keyset.Key{Material: material, State: from}, ownCert.in(keyset.Active, "A"))
@@ -86,12 +69,7 @@ func TestRevokedStaysRevoked(t *testing.T) {
 				require.NoError(t, r.Revoke("R"))
 				since := lookup(t, r, "R").Since
 
-				err = tt.do(t, r)
-				if tt.want != nil {
-					assert.ErrorIs(t, err, tt.want)
-				} else {
-					assert.NoError(t, err)
-				}
+				assert.ErrorIs(t, tt.do(t, r), tt.want)
 				for name, s := range map[string]*keyset.Set{"ring": r.Load(), "probe": probe.Load()} {
 					k := lookup(t, s, "R")
 					assert.Equal(t, keyset.Revoked, k.State, name)
@@ -109,29 +87,20 @@ func TestRevokedStaysRevoked(t *testing.T) {
 	}
 }
 
-// TestRevokedTombstoneGainsMaterial: a key of which only the tombstone is known
-// takes over what a later set knows of it.
-func TestRevokedTombstoneGainsMaterial(t *testing.T) {
-	r := newRing(t, ownCert.in(keyset.Active, "A"), keyset.Key{Material: keyset.Tombstone(ownCert.key("R").info), State: keyset.Revoked})
-	again := ownCert.in(keyset.Active, "R")
-	require.NoError(t, r.Replace(newSet(t, 2, ownCert.in(keyset.Active, "A"), again)))
-	assert.Equal(t, "A:active R:revoked", states(r.Load()))
-	assert.Same(t, again.Material, lookup(t, r, "R").Material)
-}
-
 // TestRevokedDoNotFillTheSet: they count neither against MaxKeys nor as keys
 // that could be used.
 func TestRevokedDoNotFillTheSet(t *testing.T) {
 	r := newRing(t, many(keyset.MaxKeys, keyset.Active)...)
 	assert.ErrorContains(t, r.Add(t.Context(), ownCert.key("B"), ""), "17 keys")
+	var ids []keyset.ID
 	for i := range keyset.MaxKeys {
-		require.NoError(t, r.Revoke(keyset.ID(fmt.Sprintf("active-%02d", i))))
+		ids = append(ids, keyset.ID(fmt.Sprintf("active-%02d", i)))
 	}
+	assert.Equal(t, ids, r.RevokeAll(ids...))
+	assert.EqualValues(t, 1+keyset.MaxKeys, r.Load().Revision())
 	assert.Empty(t, sealing(r.Load()))
 	assert.Empty(t, opening(r.Load()))
 	require.NoError(t, r.Add(t.Context(), ownCert.key("B"), ""))
-	require.NoError(t, r.Replace(newSet(t, 2, many(keyset.MaxKeys, keyset.Pending)...)))
-	assert.Len(t, opening(r.Load()), keyset.MaxKeys)
 }
 
 // TestRandomHistories walks rings through random operations and compares with
@@ -173,10 +142,9 @@ func TestRandomHistories(t *testing.T) {
 					_ = r.Retire(id)
 				case 7:
 					_ = r.Remove(id, time.Duration(rnd.IntN(2)))
-				case 8:
-					replaced = r.Replace(list()) == nil
-				case 9:
-					_ = r.Update(func(*keyset.Set) (*keyset.Set, error) { return list(), nil })
+				case 8, 9:
+					o, _ := r.Reload(context.Background(), list().Manifest(), ownCert.open, keyset.IdleFor(1))
+					replaced = o.Changed
 				case 10:
 					r.RecordOpened(id, time.Now())
 				case 11:

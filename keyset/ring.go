@@ -1,9 +1,9 @@
 package keyset
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -26,9 +26,12 @@ var (
 // A ringState is everything that a change replaces at once. It is immutable but
 // for the counters, which successive states share.
 type ringState struct {
-	set   *Set
-	given *Set // what NewRing or Replace last got, without materials; nil if nothing
-	uses  map[ID]*counters
+	set     *Set
+	given   *Manifest // what was read last; nil if nothing was
+	outcome Outcome   // of reading it
+	uses    map[ID]*counters
+	reports map[string]Report // of other replicas, by name
+	gone    map[ID]string     // the keys that were removed, with the evidence that they had
 }
 
 var emptyState = &ringState{set: new(Set)}
@@ -36,14 +39,17 @@ var emptyState = &ringState{set: new(Set)}
 // NewRing returns a ring that holds s.
 //
 // A Ring knows revisions and revocations only from the time it was made:
-// protect the place from which s was read. NewRing panics if s is nil.
+// protect the place from which s was read. NewRing asks no rules and tests no key:
+// [Material.SelfTest] finds a key that cannot do its work before the first message
+// does, and Reload calls it. NewRing panics if s is nil.
 func NewRing(s *Set) *Ring {
 	if s == nil {
 		panic("keyset: NewRing called with a nil *Set")
 	}
 	r := new(Ring)
 	if len(s.keys) != 0 {
-		r.state.Store(&ringState{set: s, given: s.outline(), uses: emptyState.counting(s, clock())})
+		given := s.Manifest()
+		r.state.Store(&ringState{set: s, given: given, outcome: Outcome{Revision: s.revision}, uses: emptyState.counting(s, clock())})
 	}
 	return r
 }
@@ -81,8 +87,31 @@ func (r *Ring) change(f func(cur *ringState) (*ringState, error)) error {
 
 // next returns the state that follows cur with the given set, its keys dated.
 func (cur *ringState) next(s *Set) *ringState {
-	now := clock()
-	return &ringState{set: s.dated(cur.set, now), given: cur.given, uses: cur.counting(s, now)}
+	now, next := clock(), *cur
+	next.set, next.uses = s.dated(cur.set, now), cur.counting(s, now)
+	for _, e := range cur.set.keys {
+		if _, ok := s.index[e.info.ID]; !ok {
+			next.gone = remember(next.gone, e)
+		}
+	}
+	return &next
+}
+
+// maxGone bounds what a ring remembers of removed keys.
+const maxGone = 1024
+
+// remember returns gone with the key of e. When there are too many, it starts over:
+// a ring that has seen so many keys go has forgotten the first for good reason.
+func remember(gone map[ID]string, e *entry) map[ID]string {
+	if len(gone) >= maxGone {
+		gone = nil
+	}
+	all := maps.Clone(gone)
+	if all == nil {
+		all = map[ID]string{}
+	}
+	all[e.info.ID] = e.Evidence
+	return all
 }
 
 // counting returns the counters for the keys of s: those of cur for the keys
@@ -135,123 +164,11 @@ func (s *Set) dated(before *Set, now time.Time) *Set {
 // Load returns the current set.
 func (r *Ring) Load() *Set { return r.current().set }
 
-// Replace makes s the current set, without asking for evidence and without any
-// self-test.
-//
-// The revision of s is compared with that of the last set given to NewRing or
-// Replace: [ErrStale] if it is lower, [ErrConflict] if it is equal and the set
-// is not, nil without effect if both are equal. Changes made by methods of r
-// since then are superseded, and their revisions with them, but for one: a key
-// that is Revoked in r stays so, whether s lists it otherwise or not at all.
-//
-// Two sets are equal if they list the same keys in the same order, with the same
-// [Info], state, bounds, evidence, source, and note, and with the same Since
-// where both have one.
-//
-// Replace returns an error if s is nil or empty, if the format differs, or if
-// private keys were to replace public ones or the reverse. On error the current
-// set stays.
-func (r *Ring) Replace(s *Set) error {
-	return r.change(func(cur *ringState) (*ringState, error) {
-		admitted, err := cur.admit(s)
-		if err != nil {
-			return nil, err
-		}
-		if g := cur.given; g != nil {
-			switch {
-			case s.revision < g.revision:
-				return nil, fmt.Errorf("%w: the set has %d, and %d is in force", ErrStale, s.revision, g.revision)
-			case s.revision == g.revision && !s.equal(g):
-				return nil, fmt.Errorf("%w: revision %d; raise it with every change", ErrConflict, s.revision)
-			case s.revision == g.revision:
-				return cur, nil
-			}
-		}
-		next := cur.next(admitted)
-		next.given = s.outline()
-		return next, nil
-	})
-}
-
-// Update replaces the current set with the result of f, atomically: all of the
-// changes that f makes become visible together, and no other change comes
-// between. f may be called more than once and must have no side effects. If f
-// returns an error, Update returns it and the current set stays; if f returns
-// the set that it was given, nothing changes.
-//
-// What Replace says of revoked keys and of formats holds here too. The revision
-// grows in any case: it is that of the result, or the next one if that is not
-// higher than the current one.
-func (r *Ring) Update(f func(*Set) (*Set, error)) error {
-	return r.change(func(cur *ringState) (*ringState, error) {
-		s, err := f(cur.set)
-		if err != nil {
-			return nil, err
-		}
-		if s == cur.set {
-			return cur, nil
-		}
-		if s, err = cur.admit(s); err != nil {
-			return nil, err
-		}
-		revision, err := cur.set.next()
-		if err != nil {
-			return nil, err
-		}
-		if s.revision < revision {
-			s = s.derive(revision, s.keys)
-		}
-		return cur.next(s), nil
-	})
-}
-
-// admit returns s with everything that is revoked in cur revoked, or the reason
-// why it cannot follow.
-func (cur *ringState) admit(s *Set) (*Set, error) {
-	switch was := cur.set; {
-	case s == nil || len(s.keys) == 0:
-		return nil, errors.New("keyset: a ring needs a set with at least one key")
-	case len(was.keys) == 0:
-		return s, nil
-	case s.format != was.format:
-		return nil, fmt.Errorf("keyset: the ring holds %s keys, and the set %s keys", was.format, s.format)
-	case s.private != was.private:
-		return nil, fmt.Errorf("keyset: the ring holds %s keys, and the set %s keys", half(was.private), half(s.private))
-	case s.editing && !was.editing:
-		return nil, errors.New("keyset: tombstones that are not revoked cannot replace keys")
-	}
-	return s.revoking(cur.set), nil
-}
-
-// revoking returns s with every key that is revoked in before revoked. It keeps
-// the material of before, unless that is a tombstone: a copy from elsewhere may
-// lack parts that are revoked with the key.
-func (s *Set) revoking(before *Set) *Set {
-	keys := slices.Clone(s.keys)
-	changed := false
-	for _, old := range before.keys {
-		if old.State != Revoked {
-			continue
-		}
-		n, ok := s.index[old.info.ID]
-		if !ok {
-			keys, changed = append(keys, old), true
-			continue
-		}
-		e := keys[n].with(func(k *Key) {
-			if k.State != Revoked {
-				k.State, k.Since = Revoked, old.Since
-			}
-		})
-		if !isTombstone(old.Material) {
-			e.Material, e.info = old.Material, old.info
-		}
-		keys[n], changed = e, true
-	}
-	if !changed {
-		return s
-	}
-	return s.derive(s.revision, keys)
+// Outcome returns what the last [Ring.Reload] came to, without what it changed.
+func (r *Ring) Outcome() Outcome {
+	o := r.current().outcome
+	o.Changed, o.Revoked, o.Refused = false, nil, slices.Clone(o.Refused)
+	return o
 }
 
 // String returns the text of the current set.

@@ -189,7 +189,7 @@ func TestRemove(t *testing.T) {
 	}{
 		{"idle, and the other has opened since", pair(ownCert, keyset.Retiring), []use{{"B", 30, false}, {"A", 1, false}}, day, nil, ""},
 		{"the other opened the same message", pair(peerCert, keyset.Retiring), []use{{"B", 30, false}, {"A", 30, false}}, day, nil, ""},
-		{"opened too recently", pair(ownCert, keyset.Retiring), []use{{"B", 23, false}, {"A", 1, false}}, day, keyset.ErrBusy, "last used at 2000-01-05T01:00:00Z, 23h0m0s ago"},
+		{"opened too recently", pair(ownCert, keyset.Retiring), []use{{"B", 23, false}, {"A", 1, false}}, day, keyset.ErrBusy, "last used at 2000-01-05T01:00:00Z, 23h0m0s before"},
 		{"sealed too recently", pair(ownCert, keyset.Retiring), []use{{"B", 30, false}, {"B", 23, true}, {"A", 1, false}}, day, keyset.ErrBusy, "last used at 2000-01-05T01:00:00Z"},
 		{"exactly idle", pair(ownCert, keyset.Retiring), []use{{"B", 24, false}, {"A", 1, false}}, day, nil, ""},
 		{"the other opened only before", pair(ownCert, keyset.Retiring), []use{{"A", 40, false}, {"B", 30, false}}, day, keyset.ErrUnproven, "key B"},
@@ -208,8 +208,8 @@ func TestRemove(t *testing.T) {
 		{"beside a partner's key that ended", []keyset.Key{peerVerify.in(keyset.Active, "A", valid(time.Time{}, time.Date(2000, 1, 3, 0, 0, 0, 0, time.UTC))), peerVerify.in(keyset.Retiring, "B")}, nil, 0, keyset.ErrLastOpener, ""},
 		{"beside a key of ours that ended", []keyset.Key{ownDecrypt.in(keyset.Active, "A", valid(time.Time{}, time.Date(2000, 1, 3, 0, 0, 0, 0, time.UTC))), ownDecrypt.in(keyset.Retiring, "B")}, nil, 0, nil, ""},
 
-		{"active", pair(ownCert, keyset.Active), nil, 0, keyset.ErrTransition, "key B is active"},
-		{"revoked", pair(ownCert, keyset.Revoked), nil, 0, keyset.ErrTransition, "key B is revoked"},
+		{"active", pair(ownCert, keyset.Active), nil, 0, keyset.ErrTransition, "key B: it is active"},
+		{"revoked", pair(ownCert, keyset.Revoked), nil, 0, keyset.ErrTransition, "key B: it is revoked"},
 		{"negative", pair(ownCert, keyset.Retiring), nil, -1, nil, "idle time of -1ns"},
 	}
 	for _, tt := range tests {

@@ -28,8 +28,7 @@ const MaxKeys = 16
 // seals is the one to use where a format carries only one signature or one
 // recipient.
 //
-// Methods that change a set return a new one with the next revision and leave
-// the receiver as it is. The zero Set has no keys and revision zero.
+// What changes a set is a [Ring], which asks for the rules. The zero Set has no keys and revision zero.
 type Set struct {
 	revision uint64
 	format   Format
@@ -164,7 +163,7 @@ func (s *Set) derive(revision uint64, entries []*entry) *Set {
 }
 
 func (s *Set) entry(id ID) (*entry, error) {
-	if n, ok := s.index[id]; ok {
+	if n, ok := s.index[normal(s.format, id)]; ok {
 		return s.keys[n], nil
 	}
 	return nil, fmt.Errorf("%w: %.128q", ErrNotFound, id)
@@ -219,8 +218,8 @@ func (s *Set) Opening() iter.Seq[Key] {
 
 // Lookup returns the key with the given ID, in whatever state it is.
 func (s *Set) Lookup(id ID) (Key, bool) {
-	if n, ok := s.index[id]; ok {
-		return *s.keys[n].Key, true
+	if e, err := s.entry(id); err == nil {
+		return *e.Key, true
 	}
 	return Key{}, false
 }
@@ -244,37 +243,6 @@ func (s *Set) Public() *Set {
 	public := s.derive(s.revision, entries)
 	public.private = false
 	return public
-}
-
-// equal reports whether s and t say the same, revisions aside. It compares what
-// is known about the materials, not the materials: the same file read twice
-// makes an equal set.
-func (s *Set) equal(t *Set) bool {
-	if len(s.keys) != len(t.keys) {
-		return false
-	}
-	for n, e := range s.keys {
-		f := t.keys[n]
-		if e.State != f.State || !e.NotBefore.Equal(f.NotBefore) || !e.NotAfter.Equal(f.NotAfter) ||
-			e.Source != f.Source || e.Evidence != f.Evidence || e.Note != f.Note || !e.info.equal(*f.info) {
-			return false
-		}
-		// A zero Since means that it is not known.
-		if !e.Since.IsZero() && !f.Since.IsZero() && !e.Since.Equal(f.Since) {
-			return false
-		}
-	}
-	return true
-}
-
-// outline returns s without materials, to compare with later: a ring that
-// remembers what it was given must not keep the secrets of keys long removed.
-func (s *Set) outline() *Set {
-	entries := make([]*entry, len(s.keys))
-	for n, e := range s.keys {
-		entries[n] = e.with(func(k *Key) { k.Material = nil })
-	}
-	return s.derive(s.revision, entries)
 }
 
 // String returns the revision, the format, the half, and the number of keys in

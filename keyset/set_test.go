@@ -2,7 +2,6 @@ package keyset_test
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 	"time"
@@ -99,104 +98,6 @@ func TestNewCopiesTheKeys(t *testing.T) {
 	assert.Equal(t, "active-00:active active-01:active", states(s))
 }
 
-func TestTransitions(t *testing.T) {
-	allowed := map[[2]keyset.State]bool{
-		{keyset.Pending, keyset.Active}:   true,
-		{keyset.Active, keyset.Retiring}:  true,
-		{keyset.Retiring, keyset.Active}:  true,
-		{keyset.Pending, keyset.Revoked}:  true,
-		{keyset.Active, keyset.Revoked}:   true,
-		{keyset.Retiring, keyset.Revoked}: true,
-	}
-	for _, from := range allStates {
-		for _, to := range append([]keyset.State{0, 5}, allStates...) {
-			b := ownCert.in(from, "B")
-			b.Since = time.Now()
-			s := newSet(t, 3, ownCert.in(keyset.Active, "A"), b)
-			before := states(s)
-			next, err := s.WithState("B", to)
-			assert.Equal(t, before, states(s), "the receiver stays as it is")
-			if !allowed[[2]keyset.State{from, to}] {
-				assert.ErrorIs(t, err, keyset.ErrTransition, "%v to %v", from, to)
-				assert.ErrorContains(t, err, "key B")
-				assert.Nil(t, next)
-				continue
-			}
-			require.NoError(t, err, "%v to %v", from, to)
-			assert.EqualValues(t, 4, next.Revision())
-			want := "A:active B:" + to.String()
-			if to == keyset.Active {
-				want = "B:active A:active"
-			}
-			assert.Equal(t, want, states(next))
-			assert.Equal(t, to, lookup(t, next, "B").State)
-			assert.True(t, lookup(t, next, "B").Since.IsZero(), "a set has no clock")
-		}
-	}
-	_, err := newSet(t, 1, ownCert.in(keyset.Active, "A")).WithState("B", keyset.Active)
-	assert.ErrorIs(t, err, keyset.ErrNotFound)
-}
-
-func TestWithout(t *testing.T) {
-	for _, state := range allStates {
-		s := newSet(t, 3, ownCert.in(keyset.Active, "A"), ownCert.in(state, "B"), ownCert.in(keyset.Active, "C"))
-		next, err := s.Without("B")
-		if state == keyset.Active || state == keyset.Revoked {
-			assert.ErrorIs(t, err, keyset.ErrTransition, "%v", state)
-			continue
-		}
-		require.NoError(t, err)
-		assert.Equal(t, "A:active C:active", states(next))
-		assert.EqualValues(t, 4, next.Revision())
-		assert.Len(t, slices.Collect(s.All()), 3)
-		_, ok := next.Lookup("B")
-		assert.False(t, ok)
-		assert.Equal(t, keyset.ID("C"), lookup(t, next, "C").ID())
-	}
-	s := newSet(t, 1, ownCert.in(keyset.Pending, "A"))
-	_, err := s.Without("A")
-	assert.ErrorContains(t, err, "the only one")
-	_, err = s.Without("B")
-	assert.ErrorIs(t, err, keyset.ErrNotFound)
-}
-
-func TestWith(t *testing.T) {
-	s := newSet(t, 3, ownCert.in(keyset.Active, "A"), ownCert.in(keyset.Revoked, "R"))
-	next, err := s.With(ownCert.in(keyset.Active, "B"))
-	require.NoError(t, err)
-	assert.Equal(t, "A:active R:revoked B:active", states(next))
-	assert.EqualValues(t, 4, next.Revision())
-	assert.Equal(t, "A:active R:revoked", states(s))
-
-	for name, tt := range map[string]struct {
-		key  keyset.Key
-		want string
-	}{
-		"nothing":     {keyset.Key{State: keyset.Active}, "without material"},
-		"duplicate":   {ownCert.in(keyset.Active, "A"), "already present"},
-		"revoked":     {ownCert.in(keyset.Pending, "R"), "already present: key R is revoked"},
-		"other half":  {peerCert.in(keyset.Active, "B"), "is public"},
-		"no state":    {ownCert.in(0, "B"), "invalid state"},
-		"a tombstone": {keyset.Key{Material: keyset.Tombstone(ownCert.key("B").info), State: keyset.Pending}, "tombstone"},
-	} {
-		_, err := s.With(tt.key)
-		assert.ErrorContains(t, err, tt.want, name)
-	}
-	full := newSet(t, 1, many(keyset.MaxKeys, keyset.Active)...)
-	_, err = full.With(ownCert.in(keyset.Pending, "B"))
-	assert.ErrorContains(t, err, "17 keys")
-}
-
-func TestRevisionsDoNotWrap(t *testing.T) {
-	s := newSet(t, math.MaxUint64, ownCert.in(keyset.Active, "A"), ownCert.in(keyset.Pending, "B"))
-	_, err := s.With(ownCert.in(keyset.Active, "C"))
-	assert.ErrorContains(t, err, "revision")
-	_, err = s.WithState("B", keyset.Active)
-	assert.ErrorContains(t, err, "revision")
-	_, err = s.Without("B")
-	assert.ErrorContains(t, err, "revision")
-}
-
 func TestPublic(t *testing.T) {
 	a := ownCert.in(keyset.Active, "A", named("Example Bank 2027"))
 	a.Source, a.Note, a.Evidence = "file:a", "a note", "an echo"
@@ -264,11 +165,6 @@ func TestZeroValues(t *testing.T) {
 	assert.False(t, ok)
 	_, err := s.Find("A")
 	assert.ErrorIs(t, err, keyset.ErrNotFound)
-	_, err = s.WithState("A", keyset.Active)
-	assert.ErrorIs(t, err, keyset.ErrNotFound)
-	next, err := s.With(ownCert.in(keyset.Active, "A"))
-	require.NoError(t, err)
-	assert.EqualValues(t, 1, next.Revision())
 	assert.Empty(t, states(s.Public()))
 
 	var k keyset.Key
@@ -285,12 +181,15 @@ func TestZeroValues(t *testing.T) {
 	assert.ErrorIs(t, r.Revoke("A"), keyset.ErrNotFound)
 	assert.ErrorIs(t, r.Remove("A", 0), keyset.ErrNotFound)
 	assert.ErrorIs(t, r.Acknowledge("A", "x"), keyset.ErrNotFound)
-	assert.ErrorIs(t, r.Merge("A", keyset.Usage{}), keyset.ErrNotFound)
+	assert.Empty(t, r.RevokeAll("A"))
+	assert.Empty(t, r.Usages())
+	assert.Zero(t, r.Outcome())
 	assert.ErrorIs(t, r.Refresh(t.Context(), ownCert.key("A"), ""), keyset.ErrNotFound)
 	_, err = r.Probe("A")
 	assert.ErrorIs(t, err, keyset.ErrNotFound)
 	r.RecordOpened("A", time.Now())
 	r.RecordSealed("A", time.Now())
+	r.RecordUnsigned("A", time.Now())
 	_, ok = r.Usage("A")
 	assert.False(t, ok)
 	require.NoError(t, r.Add(t.Context(), ownCert.key("A"), ""))
@@ -299,7 +198,5 @@ func TestZeroValues(t *testing.T) {
 	assert.True(t, ok)
 
 	assert.PanicsWithValue(t, "keyset: NewRing called with a nil *Set", func() { keyset.NewRing(nil) })
-	empty := keyset.NewRing(new(keyset.Set))
-	assert.NotNil(t, empty.Load())
-	assert.NoError(t, empty.Replace(newSet(t, 0, ownCert.in(keyset.Active, "A"))), "an empty ring was given nothing")
+	assert.NotNil(t, keyset.NewRing(new(keyset.Set)).Load())
 }

@@ -37,21 +37,6 @@ func (s State) valid() bool { return s >= Pending && s <= Revoked }
 // only Active does.
 func (s State) opens() bool { return s == Pending || s == Active || s == Retiring }
 
-// mayBecome is the table of state changes. Pending has no way to Retiring: a
-// key that never sealed is removed.
-func (s State) mayBecome(next State) bool {
-	switch next {
-	case Active:
-		return s == Pending || s == Retiring
-	case Retiring:
-		return s == Active
-	case Revoked:
-		return s.opens()
-	default:
-		return false
-	}
-}
-
 // String returns the lower-case name of s, as it appears in stored
 // configuration, logs, and metric labels.
 func (s State) String() string {

@@ -6,60 +6,107 @@ import (
 	"time"
 )
 
-// Usage is the history of a key in a [Ring]. It can be stored as JSON.
+// Usage is the history of a key in a [Ring]. It can be stored as JSON, as part of a
+// [Report].
 type Usage struct {
-	Since       time.Time `json:"since"`  // when counting began
-	Sealed      uint64    `json:"sealed"` // messages
-	Opened      uint64    `json:"opened"` // messages
-	LastSealed  time.Time `json:"last_sealed,omitzero"`
-	FirstOpened time.Time `json:"first_opened,omitzero"`
-	LastOpened  time.Time `json:"last_opened,omitzero"`
+	Since        time.Time `json:"since"`              // from when on every use is known
+	Sealed       uint64    `json:"sealed"`             // messages
+	Opened       uint64    `json:"opened"`             // messages with a good signature
+	Unsigned     uint64    `json:"unsigned,omitempty"` // opened without a signature, under a waiver
+	LastSealed   time.Time `json:"last_sealed,omitzero"`
+	FirstOpened  time.Time `json:"first_opened,omitzero"`
+	LastOpened   time.Time `json:"last_opened,omitzero"`
+	LastUnsigned time.Time `json:"last_unsigned,omitzero"`
+
+	// Resealed is when a part of the key that seals was last replaced. What was
+	// opened before is no evidence that the partner has the part of now.
+	Resealed time.Time `json:"resealed,omitzero"`
 }
 
-// LastUsed returns the later of LastSealed and LastOpened. It is zero if the key
-// was never used.
-func (u Usage) LastUsed() time.Time {
-	if u.LastSealed.After(u.LastOpened) {
-		return u.LastSealed
-	}
-	return u.LastOpened
-}
+// LastUsed returns the latest of LastSealed, LastOpened, and LastUnsigned. It is
+// zero if the key was never used.
+func (u Usage) LastUsed() time.Time { return latest(u.LastSealed, u.lastTaken()) }
 
-// Idle returns how long the key has been unused at the given time. A key that
-// was never used counts as used when counting began, so that a restarted
-// process does not mistake a busy key for an idle one. It is never negative, and
-// zero for the zero Usage, of which nothing is known.
+// lastTaken is when the key last opened anything.
+func (u Usage) lastTaken() time.Time { return latest(u.LastOpened, u.LastUnsigned) }
+
+// Idle returns how long the key is known to be unused at the given time. What
+// happened before Since is not known, so that a restarted process does not mistake
+// a busy key for an idle one. It is never negative, and zero for the zero Usage.
 func (u Usage) Idle(at time.Time) time.Duration {
-	last := u.LastUsed()
-	if last.IsZero() {
-		last = u.Since
-	}
+	last := latest(u.Since, u.LastUsed())
 	if last.IsZero() {
 		return 0
 	}
 	return max(0, at.Sub(last))
 }
 
+// proves reports whether the key has opened a message as it is now.
+func (u Usage) proves() bool {
+	return !u.LastOpened.IsZero() && (u.Resealed.IsZero() || u.LastOpened.After(u.Resealed))
+}
+
+// and returns what two replicas know together: as much as the one that knows less.
+func (u Usage) and(v Usage) Usage {
+	u.Since = latest(u.Since, v.Since)
+	u.Sealed, u.Opened, u.Unsigned = sum(u.Sealed, v.Sealed), sum(u.Opened, v.Opened), sum(u.Unsigned, v.Unsigned)
+	u.LastSealed = latest(u.LastSealed, v.LastSealed)
+	u.FirstOpened = first(u.FirstOpened, v.FirstOpened)
+	u.LastOpened = latest(u.LastOpened, v.LastOpened)
+	u.LastUnsigned = latest(u.LastUnsigned, v.LastUnsigned)
+	u.Resealed = latest(u.Resealed, v.Resealed)
+	return u
+}
+
+// until returns u without times after t, which are those of a clock that is ahead.
+func (u Usage) until(t time.Time) Usage {
+	for _, at := range []*time.Time{&u.Since, &u.LastSealed, &u.FirstOpened, &u.LastOpened, &u.LastUnsigned, &u.Resealed} {
+		if at.After(t) {
+			*at = t
+		}
+	}
+	return u
+}
+
+func latest(t, u time.Time) time.Time {
+	if u.After(t) {
+		return u
+	}
+	return t
+}
+
+// first returns the earlier time that is not zero.
+func first(t, u time.Time) time.Time {
+	if t.IsZero() || !u.IsZero() && u.Before(t) {
+		return u
+	}
+	return t
+}
+
+// sum stops at the largest count, so that no stored usage makes it small again.
+func sum(a, b uint64) uint64 {
+	if a+b < a {
+		return math.MaxUint64
+	}
+	return a + b
+}
+
 // counters is a Usage that is counted by many goroutines without a lock. Its
 // times are nanoseconds since 1970.
 type counters struct {
-	sealed, opened atomic.Uint64
+	sealed, opened, unsigned atomic.Uint64
 
-	// stale is the count of opened that proves nothing any more, because a
-	// part of the key that seals has changed since.
-	stale atomic.Uint64
-
-	since, lastSealed, firstOpened, lastOpened atomic.Int64
+	since, lastSealed, firstOpened, lastOpened, lastUnsigned, resealed atomic.Int64
 }
 
 const never = math.MinInt64
 
 func newCounters(since time.Time) *counters {
 	c := new(counters)
+	for _, t := range []*atomic.Int64{&c.lastSealed, &c.firstOpened, &c.lastOpened, &c.lastUnsigned, &c.resealed} {
+		t.Store(never)
+	}
 	c.since.Store(nanos(since))
-	c.lastSealed.Store(never)
-	c.firstOpened.Store(never)
-	c.lastOpened.Store(never)
 	return c
 }
 
@@ -77,40 +124,48 @@ func (c *counters) recordOpened(at time.Time) {
 	add(&c.opened, 1)
 }
 
-func (c *counters) merge(u Usage) {
-	earlier(&c.since, nanos(u.Since))
+func (c *counters) recordUnsigned(at time.Time) {
+	later(&c.lastUnsigned, nanos(at))
+	add(&c.unsigned, 1)
+}
+
+// resume adds what a former process counted. Since is part of it only if that
+// process counted to its end.
+func (c *counters) resume(u Usage, toItsEnd bool) {
+	if toItsEnd {
+		earlier(&c.since, nanos(u.Since))
+	}
 	later(&c.lastSealed, nanos(u.LastSealed))
 	earlier(&c.firstOpened, nanos(u.FirstOpened))
 	later(&c.lastOpened, nanos(u.LastOpened))
+	later(&c.lastUnsigned, nanos(u.LastUnsigned))
+	later(&c.resealed, nanos(u.Resealed))
 	add(&c.sealed, u.Sealed)
 	add(&c.opened, u.Opened)
+	add(&c.unsigned, u.Unsigned)
 }
 
 func (c *counters) usage() Usage {
-	sealed, opened := c.sealed.Load(), c.opened.Load()
+	sealed, opened, unsigned := c.sealed.Load(), c.opened.Load(), c.unsigned.Load()
 	return Usage{
-		Since:       moment(c.since.Load()),
-		Sealed:      sealed,
-		Opened:      opened,
-		LastSealed:  moment(c.lastSealed.Load()),
-		FirstOpened: moment(c.firstOpened.Load()),
-		LastOpened:  moment(c.lastOpened.Load()),
+		Since:        moment(c.since.Load()),
+		Sealed:       sealed,
+		Opened:       opened,
+		Unsigned:     unsigned,
+		LastSealed:   moment(c.lastSealed.Load()),
+		FirstOpened:  moment(c.firstOpened.Load()),
+		LastOpened:   moment(c.lastOpened.Load()),
+		LastUnsigned: moment(c.lastUnsigned.Load()),
+		Resealed:     moment(c.resealed.Load()),
 	}
 }
 
-func (c *counters) hasProof() bool { return c.opened.Load() > c.stale.Load() }
+func (c *counters) reseal(at time.Time) { later(&c.resealed, nanos(at)) }
 
-func (c *counters) dropProof() { c.stale.Store(c.opened.Load()) }
-
-// add stops at the largest count, so that no stored usage makes it small again.
 func add(c *atomic.Uint64, n uint64) {
 	for {
 		old := c.Load()
-		sum := old + n
-		if sum < old {
-			sum = math.MaxUint64
-		}
-		if c.CompareAndSwap(old, sum) {
+		if c.CompareAndSwap(old, sum(old, n)) {
 			return
 		}
 	}

@@ -102,7 +102,9 @@ func New(c Config) (*Envelope, error) {
 		Waive:   c.Waive,
 		Observe: c.Observe,
 		Now:     c.Now,
-	}, waiveUnsigned, waiveSHA1Certificates, waiveRSADualUse)
+
+		Evidence: waiveEvidence,
+	}, waiveUnsigned, waiveEvidence, waiveSHA1Certificates, waiveRSADualUse)
 	errs := []error{err, notUnderFIPSOnly()}
 	size, stream := int64(defaultMaxSize), int64(defaultMaxStream)
 	if c.MaxSize != 0 {
@@ -119,6 +121,9 @@ func New(c Config) (*Envelope, error) {
 	}
 	if err == nil && x.Waived(waiveUnsigned) && (c.RequireBound || c.OpenContext != "" || c.MaxAge != 0) {
 		errs = append(errs, errors.New("InsecureUnsigned beside RequireBound, OpenContext, or MaxAge, which ask something of a signature"))
+	}
+	if err == nil && x.Waived(waiveEvidence) && !x.Waived(waiveUnsigned) {
+		errs = append(errs, errors.New("InsecureUnsignedEvidence without InsecureUnsigned: no message opens without a signature"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("pgp: %w", err)

@@ -34,8 +34,11 @@ func ExampleOpenFile() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		changed, err := ring.Reload(context.Background(), m, 7*24*time.Hour, pgp.OpenFile(files, nil))
-		fmt.Println(changed, err, ring.Load())
+		outcome, err := ring.Reload(context.Background(), m, pgp.OpenFile(files, nil))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%v: %v\n", outcome, ring.Load())
 	}
 	const head = `{"version": 1, "format": "openpgp", "private": true, `
 	active := fmt.Sprintf(`{"id": %q, "state": "active", "source": "file:own-2026.asc"}`, id2026)
@@ -45,7 +48,7 @@ func ExampleOpenFile() {
 	follow(head + `"revision": 2, "keys": [` + active + `, ` +
 		fmt.Sprintf(`{"id": %q, "state": "pending", "source": "file:own-2027.asc"}`, id2027) + `]}`)
 	// Output:
-	// true <nil> keyset revision 1: openpgp, private, 1 active
-	// true <nil> keyset revision 2: openpgp, private, 1 pending, 1 active
-	// false <nil> keyset revision 2: openpgp, private, 1 pending, 1 active
+	// revision 1: keyset revision 1: openpgp, private, 1 active
+	// revision 2: keyset revision 2: openpgp, private, 1 pending, 1 active
+	// revision 2, unchanged: keyset revision 2: openpgp, private, 1 pending, 1 active
 }

@@ -14,6 +14,7 @@ import (
 // Names of waivers, as [envelope.Waiver.Name] returns them.
 const (
 	waiveUnsigned         = "pgp.InsecureUnsigned"
+	waiveEvidence         = "pgp.InsecureUnsignedEvidence"
 	waiveSHA1Certificates = "pgp.InsecureSHA1Certificates"
 	waiveRSADualUse       = "pgp.InsecureRSADualUse"
 )
@@ -22,6 +23,15 @@ const (
 // message that carries signatures still needs one that verifies.
 func InsecureUnsigned(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveUnsigned, reason)
+}
+
+// InsecureUnsignedEvidence is for use beside [InsecureUnsigned] and says that the
+// transport authenticates the partner: a message that opens without a signature then
+// counts for the rotation of keys as one that is signed. Without this waiver such a
+// message makes a key busy, and is evidence of nothing. With it, whoever else can send
+// us messages can have an old key removed while the partner still uses it.
+func InsecureUnsignedEvidence(reason string) envelope.Waiver {
+	return envelope.NewWaiver(waiveEvidence, reason)
 }
 
 // InsecureSHA1Certificates permits self-signatures that use SHA-1, as old

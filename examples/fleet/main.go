@@ -9,7 +9,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +42,7 @@ type fleet struct {
 	folder   string
 	out      io.Writer
 	replicas [3]*replica
-	operator *replica // reads and writes; carries no traffic
+	operator *keyset.Ring // edits own.json, without any key; carries no traffic
 	partner  *replica
 	messages int
 }
@@ -78,7 +77,7 @@ func run(ctx context.Context, folder string, out io.Writer) error {
 			return err
 		}
 	}
-	if f.operator, err = f.start(ctx, "operator"); err != nil {
+	if f.operator, err = f.edit(ctx); err != nil {
 		return err
 	}
 	for i := range f.replicas {
@@ -106,7 +105,7 @@ func (f *fleet) rotate(ctx context.Context) error {
 		change  func() error
 		restart int // the replica that is restarted before the others have read it
 	}{
-		{"add ours-2: it opens", func() error { return f.operator.own.Add(ctx, next, "file:ours-2.asc") }, 0},
+		{"add ours-2: it opens", func() error { return f.add(ctx, next, "file:ours-2.asc") }, 0},
 		{"the partner adds it, and proves that it can be used", func() error {
 			if err := f.partner.peer.Add(ctx, next.Public(), ""); err != nil {
 				return err
@@ -114,10 +113,10 @@ func (f *fleet) rotate(ctx context.Context) error {
 			return f.prove(ctx, id)
 		}, 1},
 		{"promote ours-2: it signs, beside ours-1", func() error {
-			return errors.Join(f.operator.own.Promote(id), f.partner.peer.Promote(id))
+			return errors.Join(f.operator.Promote(id), f.partner.peer.Promote(id))
 		}, 2},
 		{"retire ours-1: it only opens", func() error {
-			return errors.Join(f.operator.own.Retire(old), f.partner.peer.Retire(old))
+			return errors.Join(f.operator.Retire(old), f.partner.peer.Retire(old))
 		}, 0},
 		{"remove ours-1, idle on all replicas", func() error {
 			time.Sleep(2 * idle)
@@ -127,14 +126,14 @@ func (f *fleet) rotate(ctx context.Context) error {
 			if err := f.merge(); err != nil {
 				return err
 			}
-			return errors.Join(f.operator.own.Remove(old, idle), f.partner.peer.Remove(old, idle))
+			return errors.Join(f.operator.Remove(old, idle), f.partner.peer.Remove(old, idle))
 		}, 1},
 	}
 	for _, s := range steps {
 		if err := s.change(); err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
-		if err := f.operator.own.Load().Manifest().WriteFile(f.path("own.json")); err != nil {
+		if err := f.operator.Load().Manifest().WriteFile(f.path("own.json")); err != nil {
 			return err
 		}
 		fmt.Fprintf(f.out, "%s\n", s.what)
@@ -150,9 +149,44 @@ func (f *fleet) rotate(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", s.what, err)
 			}
 		}
-		fmt.Fprintf(f.out, "  all replicas follow revision %d, %d messages so far\n", f.operator.own.Load().Revision(), f.messages)
+		fmt.Fprintf(f.out, "  all replicas follow revision %d, %d messages so far\n", f.operator.Load().Revision(), f.messages)
 	}
 	return nil
+}
+
+// edit opens the manifest without its keys: to change their states, and nothing else.
+func (f *fleet) edit(ctx context.Context) (*keyset.Ring, error) {
+	m, err := f.read("own.json")
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.Open(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return keyset.NewRing(s), nil
+}
+
+// add enters a key in the manifest. For this step the keys are opened, because the new
+// one is tested.
+func (f *fleet) add(ctx context.Context, k *pgp.Key, source string) error {
+	m, err := f.read("own.json")
+	if err != nil {
+		return err
+	}
+	s, err := m.Open(ctx, f.opener())
+	if err != nil {
+		return err
+	}
+	ring := keyset.NewRing(s)
+	if err := ring.Add(ctx, k, source); err != nil {
+		return err
+	}
+	if err := ring.Load().Manifest().WriteFile(f.path("own.json")); err != nil {
+		return err
+	}
+	f.operator, err = f.edit(ctx)
+	return err
 }
 
 // start makes a replica as a process does when it starts: from the manifests.
@@ -177,46 +211,41 @@ func newReplica(name string, own, peer *keyset.Ring) (*replica, error) {
 	return &replica{name, own, peer, env}, err
 }
 
-// restart ends a replica and starts it anew. What it counted is stored before,
-// so that a busy key does not look idle afterwards.
+// restart ends a replica and starts it anew. Its last report is stored before, and the
+// next process takes it in, so that a busy key does not look idle afterwards, nor an
+// idle one busy.
 func (f *fleet) restart(ctx context.Context, n int) error {
 	before := f.replicas[n]
-	stored := map[keyset.ID][]byte{}
-	for k := range before.own.Load().All() {
-		if u, ok := before.own.Usage(k.ID()); ok {
-			raw, err := json.Marshal(u)
-			if err != nil {
-				return err
-			}
-			stored[k.ID()] = raw
-		}
+	var stored bytes.Buffer
+	report := before.own.Report(before.name)
+	report.Ended = true
+	if _, err := report.WriteTo(&stored); err != nil {
+		return err
 	}
 	after, err := f.start(ctx, before.name)
 	if err != nil {
 		return err
 	}
-	for id, raw := range stored {
-		var u keyset.Usage
-		if err := json.Unmarshal(raw, &u); err != nil {
-			return err
-		}
-		if err := after.own.Merge(id, u); err != nil && !errors.Is(err, keyset.ErrNotFound) {
-			return err
-		}
+	last, err := keyset.ReadReport(&stored)
+	if err != nil {
+		return err
+	}
+	if err := after.own.Resume(last); err != nil {
+		return err
 	}
 	f.replicas[n] = after
 	fmt.Fprintf(f.out, "  %s is restarted before the others have read it\n", after.name)
 	return f.traffic(ctx)
 }
 
-// follow is what a replica does every minute.
+// follow is what a replica does when the manifest has changed; see keyset.Follow.
 func (f *fleet) follow(ctx context.Context, r *replica) error {
 	m, err := f.read("own.json")
 	if err != nil {
 		return err
 	}
-	_, err = r.own.Reload(ctx, m, idle, f.opener())
-	return err
+	outcome, err := r.own.Reload(ctx, m, f.opener(), keyset.IdleFor(idle))
+	return errors.Join(err, outcome.Err())
 }
 
 // prove lets every replica answer an echo that is sealed with the key alone.
@@ -238,18 +267,15 @@ func (f *fleet) prove(ctx context.Context, id keyset.ID) error {
 		}
 	}
 	return errors.Join(f.partner.peer.Acknowledge(id, "echo by all replicas"),
-		f.operator.own.Acknowledge(id, "the partner's echo"))
+		f.operator.Acknowledge(id, "the partner's echo"))
 }
 
-// merge tells the operator what all replicas have counted.
+// merge tells the operator what all replicas have counted. The operator's own ring
+// carries no traffic: it edits.
 func (f *fleet) merge() error {
 	for _, r := range f.replicas {
-		for k := range r.own.Load().All() {
-			if u, ok := r.own.Usage(k.ID()); ok {
-				if err := f.operator.own.Merge(k.ID(), u); err != nil {
-					return err
-				}
-			}
+		if err := f.operator.Merge(r.own.Report(r.name)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -286,7 +312,7 @@ func (f *fleet) echo(ctx context.Context, from, to *replica) error {
 
 // active is the key of ours that signs.
 func (f *fleet) active() keyset.ID {
-	for k := range f.operator.own.Load().Sealing(time.Now()) {
+	for k := range f.operator.Load().Sealing(time.Now()) {
 		return k.ID()
 	}
 	return ""

@@ -5,7 +5,8 @@ package follow
 
 import (
 	"context"
-	"encoding/json"
+	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -13,24 +14,23 @@ import (
 	"github.com/sealwax/sealwax/pgp"
 )
 
-// idle is how long a key must have been unused before it may be removed: as long
-// as a message can be under way.
-const idle = 7 * 24 * time.Hour
-
-// Follow reads the manifest and brings the ring up to it. On error the ring
-// stays as it was, revocations apart, and the next call tries again.
-func Follow(ctx context.Context, ring *keyset.Ring, keys *os.Root, name string) error {
-	f, err := keys.Open(name)
+// Follow loads the manifest, so that a server that listens afterwards has keys, and
+// goes on with it until ctx ends. Whatever is wrong with the file, the ring keeps the
+// keys that it has; what is refused is tried again every minute.
+func Follow(ctx context.Context, ring *keyset.Ring, keys *os.Root, name string, log *slog.Logger) error {
+	report := func(o keyset.Outcome, err error) {
+		level := slog.LevelInfo
+		if err != nil || len(o.Refused) != 0 {
+			level = slog.LevelError
+		}
+		log.Log(ctx, level, "keys", "file", name, "outcome", o, "error", err)
+	}
+	follower, err := keyset.Follow(ctx, ring, keyset.File(keys, name), pgp.OpenFile(keys.FS(), nil), keyset.OnOutcome(report))
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	manifest, err := keyset.ReadManifest(f)
-	if err != nil {
-		return err
-	}
-	_, err = ring.Reload(ctx, manifest, idle, pgp.OpenFile(keys.FS(), nil))
-	return err
+	go follower.Run(ctx)
+	return nil
 }
 
 // Alarms returns what a person should look at today: one line for each finding,
@@ -49,14 +49,12 @@ func Alarms(ring *keyset.Ring, now time.Time) []string {
 	return lines
 }
 
-// Usage returns what this replica has counted of every key, as "sealctl rotate
-// remove -usage" reads it.
-func Usage(ring *keyset.Ring) ([]byte, error) {
-	all := map[keyset.ID]keyset.Usage{}
-	for k := range ring.Load().All() {
-		if u, ok := ring.Usage(k.ID()); ok {
-			all[k.ID()] = u
-		}
-	}
-	return json.Marshal(all)
+// Report writes what this replica has counted of every key, as "sealctl rotate
+// remove -usage" reads it. The last report, when no envelope uses the ring any more,
+// says so; the next process of the replica takes it in with [keyset.Ring.Resume].
+func Report(w io.Writer, ring *keyset.Ring, replica string, last bool) error {
+	report := ring.Report(replica)
+	report.Ended = last
+	_, err := report.WriteTo(w)
+	return err
 }

@@ -1,8 +1,10 @@
 package follow_test
 
 import (
-	"encoding/json"
-	"errors"
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,28 +40,31 @@ func TestFollow(t *testing.T) {
 	require.NoError(t, err)
 
 	var ring keyset.Ring
-	assert.Error(t, follow.Follow(t.Context(), &ring, root, "own.json"), "there is no manifest yet")
-	write(set.Manifest())
-	require.NoError(t, follow.Follow(t.Context(), &ring, root, "own.json"))
-	assert.Equal(t, uint64(1), ring.Load().Revision())
-
-	set, err = set.With(keyset.Key{Material: next, State: keyset.Active, Source: "file:next.asc"})
-	require.NoError(t, err)
-	write(set.Manifest())
-	err = follow.Follow(t.Context(), &ring, root, "own.json")
-	assert.True(t, errors.Is(err, keyset.ErrUnproven), "%v", err)
-	assert.Equal(t, uint64(1), ring.Load().Revision())
-
-	set, err = set.WithState(first.Info().ID, keyset.Revoked)
-	require.NoError(t, err)
-	m := set.Manifest()
-	for i := range m.Keys {
-		if m.Keys[i].ID == next.Info().ID {
-			m.Keys[i].Evidence = "by telephone"
-		}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	start := func() error {
+		return follow.Follow(ctx, &ring, root, "own.json", slog.New(slog.NewTextHandler(io.Discard, nil)))
 	}
+	require.Error(t, start(), "there is no manifest yet")
+	write(set.Manifest())
+	require.NoError(t, start())
+	assert.Equal(t, uint64(1), ring.Load().Revision(), "before the server listens")
+
+	// The operator promotes a key that nobody has proven, and then proves it.
+	m := set.Manifest()
+	m.Revision = 2
+	m.Keys = append(m.Keys, keyset.ManifestKey{ID: next.Info().ID, State: keyset.Active, Source: "file:next.asc"})
 	write(m)
-	require.NoError(t, follow.Follow(t.Context(), &ring, root, "own.json"))
+	require.Eventually(t, func() bool { return ring.Outcome().Revision == 2 }, 10*time.Second, 10*time.Millisecond)
+	require.ErrorIs(t, ring.Outcome().Err(), keyset.ErrUnproven)
+	_, ok := ring.Load().Lookup(next.Info().ID)
+	assert.False(t, ok)
+
+	m.Revision = 3
+	m.Keys[0].State, m.Keys[1].Evidence = keyset.Revoked, "by telephone"
+	write(m)
+	require.Eventually(t, func() bool { return ring.Outcome().Revision == 3 }, 10*time.Second, 10*time.Millisecond)
+	assert.NoError(t, ring.Outcome().Err())
 	k, _ := ring.Load().Lookup(first.Info().ID)
 	assert.Equal(t, keyset.Revoked, k.State)
 
@@ -68,9 +73,10 @@ func TestFollow(t *testing.T) {
 	require.NotEmpty(t, later)
 	assert.Contains(t, later[0], "expiring: key "+string(next.Info().ID))
 
-	raw, err := follow.Usage(&ring)
+	var b bytes.Buffer
+	require.NoError(t, follow.Report(&b, &ring, "server-1", true))
+	report, err := keyset.ReadReport(&b)
 	require.NoError(t, err)
-	var usage map[keyset.ID]keyset.Usage
-	require.NoError(t, json.Unmarshal(raw, &usage))
-	assert.Len(t, usage, 2)
+	assert.Len(t, report.Usage, 2)
+	assert.True(t, report.Ended)
 }

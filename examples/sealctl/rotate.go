@@ -3,11 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +58,7 @@ func runRotate(ctx context.Context, c *call) error {
 	r := &rotation{c: c, keys: keyReader{c: c}, idle: span(7 * 24 * time.Hour), now: time.Now()}
 	c.flags.BoolVar(&r.public, "public", false, "init: list public halves, of a partner's keys")
 	c.flags.Var(&r.idle, "idle", "remove: how `long` the key must have been unused; 0d asks nobody, for when you know")
-	c.flags.Var(&r.usage, "usage", "remove: a `file` with the usage of one replica, {\"ID\": keyset.Usage}; again for each")
+	c.flags.Var(&r.usage, "usage", "remove: a `file` with the keyset.Report of one replica; again for each")
 	r.keys.flag()
 	if err := c.parse(1, 1<<10); err != nil {
 		return err
@@ -78,60 +78,75 @@ func runRotate(ctx context.Context, c *call) error {
 	if len(args) != len(s.args) {
 		return misuse("%s takes %s", step, strings.Join(append([]string{"MANIFEST"}, s.args...), " "))
 	}
-	ring, err := r.load(ctx, s.needsKeys || step == "show")
-	if err != nil && step == "show" {
-		ring, err = r.load(ctx, false) // without the files there is less to show
+	for {
+		ring, err := r.load(ctx, s.needs)
+		if err != nil && step == "show" {
+			ring, err = r.load(ctx, states) // without the files there is less to show
+		}
+		if err != nil {
+			return err
+		}
+		if step == "show" {
+			return r.show(ring)
+		}
+		before := ring.Load().Revision()
+		if err := s.run(ctx, ring, args); err != nil {
+			return refusal(err)
+		}
+		if ring.Load().Revision() == before {
+			return r.say(ring, "nothing to do: it is so already\n")
+		}
+		err = ring.Load().Manifest().ReplaceFile(r.file, r.was)
+		if errors.Is(err, keyset.ErrConflict) && step == "revoke" {
+			continue // a revocation does not wait for somebody to look at what another did
+		}
+		if err != nil {
+			return err
+		}
+		return r.say(ring, fmt.Sprintf("%s: revision %d\n%s\n", step, ring.Load().Revision(), s.next))
 	}
-	if err != nil {
-		return err
-	}
-	if step == "show" {
-		return r.show(ring)
-	}
-	before := ring.Load().Revision()
-	if err := s.run(ctx, ring, args); err != nil {
-		return refusal(err)
-	}
-	if ring.Load().Revision() == before {
-		return r.say(ring, "nothing to do: it is so already\n")
-	}
-	if err := r.store(ring); err != nil {
-		return err
-	}
-	return r.say(ring, fmt.Sprintf("%s: revision %d\n%s\n", step, ring.Load().Revision(), s.next))
 }
+
+// What a step must know of the keys of a manifest.
+type needs int
+
+const (
+	uses   needs = iota // what each key is for: from its file if the manifest does not say it
+	states              // nothing else, so that no key file is opened
+	files               // the keys themselves
+)
 
 // A step is what rotate does to a ring.
 type step struct {
-	args      []string
-	needsKeys bool   // not only their states
-	next      string // what to do after it
-	run       func(ctx context.Context, ring *keyset.Ring, args []string) error
+	args  []string
+	needs needs
+	next  string // what to do after it
+	run   func(ctx context.Context, ring *keyset.Ring, args []string) error
 }
 
 func (r *rotation) steps() map[string]step {
 	one := []string{"KEY"}
 	return map[string]step{
-		"show": {},
-		"add": {[]string{"KEYFILE"}, true,
+		"show": {needs: files},
+		"add": {[]string{"KEYFILE"}, files,
 			"next: let every replica load this; hand over the public half, and compare the fingerprint; then seal -probe, and acknowledge",
 			r.add},
-		"refresh": {[]string{"KEYFILE"}, true, "next: let every replica load this", r.refresh},
-		"acknowledge": {[]string{"KEY", "EVIDENCE"}, false, "next: promote, once all replicas of both sides have the key",
+		"refresh": {[]string{"KEYFILE"}, files, "next: let every replica load this", r.refresh},
+		"acknowledge": {[]string{"KEY", "EVIDENCE"}, uses, "next: promote, once all replicas of both sides have the key",
 			func(_ context.Context, ring *keyset.Ring, args []string) error {
 				return onKey(ring, args[0], func(id keyset.ID) error { return ring.Acknowledge(id, args[1]) })
 			}},
-		"promote": {one, false, "next: let every replica load this; then retire the old key",
+		"promote": {one, uses, "next: let every replica load this; then retire the old key",
 			func(_ context.Context, ring *keyset.Ring, args []string) error {
 				return onKey(ring, args[0], ring.Promote)
 			}},
-		"retire": {one, false, "next: let every replica load this; the old key opens what is under way; remove it when it is idle",
+		"retire": {one, uses, "next: let every replica load this; the old key opens what is under way; remove it when it is idle",
 			func(_ context.Context, ring *keyset.Ring, args []string) error {
 				return onKey(ring, args[0], ring.Retire)
 			}},
-		"remove": {one, false, "next: let every replica load this; then destroy the private half",
+		"remove": {one, uses, "next: let every replica load this; then destroy the private half",
 			r.remove},
-		"revoke": {one, false, "next: let every replica load this at once, and tell the partner: it does not learn of it from us",
+		"revoke": {one, states, "next: let every replica load this at once, and tell the partner: it does not learn of it from us",
 			func(_ context.Context, ring *keyset.Ring, args []string) error {
 				return onKey(ring, args[0], ring.Revoke)
 			}},
@@ -148,7 +163,7 @@ func onKey(ring *keyset.Ring, name string, f func(keyset.ID) error) error {
 
 // refusal marks the errors of a step that is early or wrong.
 func refusal(err error) error {
-	for _, target := range []error{keyset.ErrTransition, keyset.ErrUnproven, keyset.ErrLastActive, keyset.ErrLastOpener, keyset.ErrBusy, keyset.ErrDuplicate} {
+	for _, target := range []error{keyset.ErrTransition, keyset.ErrUnproven, keyset.ErrLastActive, keyset.ErrLastOpener, keyset.ErrBusy, keyset.ErrDuplicate, keyset.ErrIncomplete} {
 		if errors.Is(err, target) {
 			return &exitError{refused, err}
 		}
@@ -161,7 +176,20 @@ func (r *rotation) add(ctx context.Context, ring *keyset.Ring, args []string) er
 }
 
 func (r *rotation) refresh(ctx context.Context, ring *keyset.Ring, args []string) error {
-	return r.each(ring, args[0], func(m keyset.Material, source string) error { return ring.Refresh(ctx, m, source) })
+	return r.each(ring, args[0], func(m keyset.Material, source string) error {
+		if err := ring.Refresh(ctx, m, source); err != nil {
+			return err
+		}
+		// Programs open the file, and take what it holds.
+		held, _ := ring.Load().Lookup(m.Info().ID)
+		if comparer, ok := held.Material.(keyset.Comparer); ok {
+			if lost := comparer.Lacks(m); len(lost) != 0 {
+				return fmt.Errorf("%w: %s lacks %s of key %s: merge both files first, for example with gpg --import",
+					keyset.ErrIncomplete, args[0], strings.Join(lost, ", "), held.ID())
+			}
+		}
+		return nil
+	})
 }
 
 // each does f with every key of a file: the half that the manifest lists.
@@ -221,17 +249,15 @@ func (r *rotation) remove(_ context.Context, ring *keyset.Ring, args []string) e
 			if err != nil {
 				return err
 			}
-			var usage map[keyset.ID]keyset.Usage
-			if err := json.Unmarshal(raw, &usage); err != nil {
+			report, err := keyset.ReadReport(bytes.NewReader(raw))
+			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
-			if _, ok := usage[id]; !ok {
+			if _, ok := report.Usage[id]; !ok {
 				return fmt.Errorf("%s says nothing of key %s", file, id)
 			}
-			for id, u := range usage {
-				if err := ring.Merge(id, u); err != nil && !errors.Is(err, keyset.ErrNotFound) {
-					return err
-				}
+			if err := ring.Merge(report); err != nil {
+				return fmt.Errorf("%s: %w", file, err)
 			}
 		}
 		return ring.Remove(id, time.Duration(r.idle))
@@ -240,7 +266,7 @@ func (r *rotation) remove(_ context.Context, ring *keyset.Ring, args []string) e
 
 // load reads the manifest. Steps that only edit states need no key: they work
 // for keys in a key service, and when a file is lost.
-func (r *rotation) load(ctx context.Context, needsKeys bool) (*keyset.Ring, error) {
+func (r *rotation) load(ctx context.Context, need needs) (*keyset.Ring, error) {
 	var err error
 	if r.was, err = os.ReadFile(r.file); err != nil {
 		return nil, fmt.Errorf("%w; init makes a manifest", err)
@@ -249,33 +275,20 @@ func (r *rotation) load(ctx context.Context, needsKeys bool) (*keyset.Ring, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.file, err)
 	}
-	for _, k := range m.Keys {
-		if k.Use == "" && k.State != keyset.Revoked {
-			needsKeys = true // what the key is for decides what is asked of it
+	useless := slices.ContainsFunc(m.Keys, func(k keyset.ManifestKey) bool { return k.Use == "" && k.State != keyset.Revoked })
+	var s *keyset.Set
+	if need == files || need == uses && useless {
+		if s, err = r.keys.openManifest(ctx, m, r.file); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.file, err)
+		}
+		m = s.Manifest() // which says what every key is for
+	}
+	if need != files {
+		if s, err = m.Open(ctx, nil); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.file, err)
 		}
 	}
-	var s *keyset.Set
-	if needsKeys {
-		s, err = r.keys.openManifest(ctx, m, r.file)
-	} else {
-		s, err = m.Open(ctx, nil)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.file, err)
-	}
 	return keyset.NewRing(s), nil
-}
-
-// store writes the manifest, unless somebody else has since.
-func (r *rotation) store(ring *keyset.Ring) error {
-	now, err := os.ReadFile(r.file)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(now, r.was) {
-		return fmt.Errorf("%s was changed meanwhile: look at it, and do it again", r.file)
-	}
-	return ring.Load().Manifest().WriteFile(r.file)
 }
 
 func (r *rotation) init(files []string) error {

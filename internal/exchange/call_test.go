@@ -249,6 +249,9 @@ func TestOpenRecords(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Empty(t, mine.opened, "a message that nobody signed is evidence of nothing")
+	assert.Equal(t, []keyset.ID{"OWN"}, mine.bare, "and shows that the key is in use")
+	assert.Empty(t, theirs.bare)
+	assert.Empty(t, m.Waived)
 	assert.Equal(t, now.Add(2*time.Second), m.Opened, "when Open finished")
 
 	m, err = x.Open(t.Context(), 99, func(*exchange.Call) (*envelope.Message, error) {
@@ -277,6 +280,25 @@ func TestOpenRecords(t *testing.T) {
 	assert.Len(t, events[1].Keys, 4)
 	assert.Empty(t, events[2].Keys)
 	assert.ErrorIs(t, events[2].Err, envelope.ErrRejected)
+}
+
+// Where the transport says who the partner is, a waiver makes evidence of a message
+// without a signature, and the message says so.
+func TestUnsignedEvidence(t *testing.T) {
+	mine := newSource(own(t, "OWN"))
+	c := config(t)
+	c.Own, c.Evidence = mine, "jwe.InsecureUnsignedEvidence"
+	c.Waive = []envelope.Waiver{envelope.NewWaiver(c.Evidence, "mutual TLS")}
+	var events []envelope.Event
+	c.Observe = func(_ context.Context, e envelope.Event) { events = append(events, e) }
+	m, err := newExchange(t, c, c.Evidence).Open(t.Context(), 1, func(*exchange.Call) (*envelope.Message, error) {
+		return &envelope.Message{Decrypter: use("OWN")}, nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []keyset.ID{"OWN"}, mine.opened)
+	assert.Empty(t, mine.bare)
+	assert.Equal(t, c.Waive, m.Waived)
+	assert.Equal(t, c.Waive, events[0].Waived)
 }
 
 // Sources need not record.

@@ -43,6 +43,10 @@ type Config struct {
 	Waive     []envelope.Waiver
 	Observe   envelope.Observer
 	Now       func() time.Time
+
+	// Evidence names the waiver under which a message without a signature is
+	// evidence all the same, because the transport says who the partner is.
+	Evidence string
 }
 
 // An Exchange is the shared part of one envelope. It is safe for concurrent use.
@@ -289,19 +293,29 @@ func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelop
 	if err != nil {
 		m = nil
 	} else {
+		evidence := len(m.Signers) != 0 || c.Waive(x.c.Evidence)
 		m.SealedAs, m.Waived, m.Opened = x.c.Format, c.waived, x.c.Now()
 		for u := range m.Uses() {
 			e.Keys = append(e.Keys, u)
 		}
-		x.record(m, c.At)
+		e.Waived = c.waived
+		x.record(m, c.At, evidence)
 	}
 	x.observe(ctx, e, start)
 	return m, err
 }
 
-// record counts an opened message once for each key. A message that nobody
-// whom we trust signed is evidence of nothing: a stranger can make it.
-func (x *Exchange) record(m *envelope.Message, at time.Time) {
+// record counts an opened message once for each key. A message that nobody whom we
+// trust signed shows that the key which decrypted it is in use. It is evidence of
+// nothing else, because a stranger can make it.
+func (x *Exchange) record(m *envelope.Message, at time.Time, evidence bool) {
+	if own, ok := x.c.Own.(keyset.Recorder); ok {
+		if evidence {
+			own.RecordOpened(m.Decrypter.ID, at)
+		} else {
+			own.RecordUnsigned(m.Decrypter.ID, at)
+		}
+	}
 	if len(m.Signers) == 0 {
 		return
 	}
@@ -311,9 +325,6 @@ func (x *Exchange) record(m *envelope.Message, at time.Time) {
 	}
 	if last := x.recent.Load(); last == nil || *last != component {
 		x.recent.Store(&component)
-	}
-	if r, ok := x.c.Own.(keyset.Recorder); ok {
-		r.RecordOpened(m.Decrypter.ID, at)
 	}
 	if r, ok := x.c.Peer.(keyset.Recorder); ok {
 		counted := make(map[keyset.ID]bool, len(m.Signers))

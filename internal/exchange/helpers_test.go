@@ -65,6 +65,7 @@ type source struct {
 	loads  atomic.Int32
 	sealed []keyset.ID
 	opened []keyset.ID
+	bare   []keyset.ID // opened without a signature
 	times  []time.Time
 }
 
@@ -86,6 +87,8 @@ func (s *source) RecordSealed(id keyset.ID, at time.Time) {
 func (s *source) RecordOpened(id keyset.ID, at time.Time) {
 	s.opened, s.times = append(s.opened, id), append(s.times, at)
 }
+
+func (s *source) RecordUnsigned(id keyset.ID, at time.Time) { s.bare = append(s.bare, id) }
 
 // A mute source is no Recorder.
 type mute struct{ set *keyset.Set }

@@ -86,7 +86,7 @@ func TestEmptyRing(t *testing.T) {
 			m := &keyset.Manifest{Version: 1, Revision: 1, Format: keyset.JOSE, Private: name == "Own", Keys: []keyset.ManifestKey{
 				{ID: "FIRST", State: keyset.Active, Source: "file:first"},
 			}}
-			_, err := ring.Reload(t.Context(), m, time.Hour, func(context.Context, keyset.ManifestKey) (keyset.Material, error) {
+			_, err := ring.Reload(t.Context(), m, func(context.Context, keyset.ManifestKey) (keyset.Material, error) {
 				k := key("FIRST", keyset.JOSE, m.Private)
 				k.Material.(*fake).tested = true
 				return k.Material, nil

@@ -434,16 +434,21 @@ func (m *model) followAll(t *rapid.T) {
 }
 
 func (m *model) reload(r *keyset.Ring, manifest *keyset.Manifest, private bool) {
-	changed, err := r.Reload(context.Background(), manifest, 0, m.opener(private))
-	if changed {
+	outcome, err := r.Reload(context.Background(), manifest, m.opener(private), keyset.IdleFor(1))
+	if outcome.Changed {
 		counts["followed"]++
 	}
-	switch {
-	case err == nil, errors.Is(err, keyset.ErrStale), errors.Is(err, keyset.ErrConflict):
-	case errors.Is(err, keyset.ErrLastActive), errors.Is(err, keyset.ErrLastOpener), errors.Is(err, keyset.ErrUnproven):
-		// Refused, as a step of the operator would be: the ring stays as it was.
-	default:
+	if !errors.Is(err, keyset.ErrStale) && !errors.Is(err, keyset.ErrConflict) {
 		m.must(err)
+	}
+	for _, refused := range outcome.Refused {
+		counts["refused"]++
+		switch err := refused.Err; {
+		case errors.Is(err, keyset.ErrLastActive), errors.Is(err, keyset.ErrLastOpener), errors.Is(err, keyset.ErrUnproven), errors.Is(err, keyset.ErrBusy):
+			// As a step of the operator would be: that key stays as it was.
+		default:
+			m.must(err)
+		}
 	}
 }
 
@@ -461,11 +466,9 @@ func (m *model) restart(t *rapid.T) {
 		s, err := from.Open(context.Background(), m.opener(own))
 		m.must(err)
 		fresh := keyset.NewRing(s)
-		for k := range s.All() {
-			if u, ok := old.Usage(k.ID()); ok {
-				m.must(fresh.Merge(k.ID(), u))
-			}
-		}
+		last := old.Report("this one")
+		last.Ended = true
+		m.must(fresh.Resume(last))
 		if own {
 			r.own = fresh
 		} else {
@@ -567,8 +570,7 @@ func (m *model) probe(t *rapid.T) {
 }
 
 // attack brings back what is old: sets, manifests, keys that were removed or
-// revoked. It works on a copy, because Replace asks for nothing; what it looks
-// for is a revoked key that comes to life.
+// revoked. It works on a copy; what it looks for is a revoked key that comes to life.
 func (m *model) attack(t *rapid.T) {
 	m.t = t
 	if len(m.oldSets) == 0 {
@@ -578,32 +580,25 @@ func (m *model) attack(t *rapid.T) {
 	now := m.parties[o.party][0].ring(o.own).Load()
 	r := keyset.NewRing(now)
 	counts["attacked"]++
-	switch rapid.IntRange(0, 4).Draw(t, "way") {
+	manifest := o.set.Manifest()
+	switch rapid.IntRange(0, 2).Draw(t, "way") {
 	case 0:
-		_ = r.Replace(o.set)
-	case 1:
-		_ = r.Update(func(*keyset.Set) (*keyset.Set, error) { return o.set, nil })
-	case 2:
-		manifest := o.set.Manifest()
 		manifest.Revision = now.Revision() + 1
-		_, _ = r.Reload(context.Background(), manifest, 0, m.opener(o.own))
-	case 3:
+		_, _ = r.Reload(context.Background(), manifest, m.opener(o.own), keyset.IdleFor(1))
+	case 1:
 		for k := range o.set.All() {
 			_ = r.Add(context.Background(), k.Material, "again")
 			_ = r.Refresh(context.Background(), k.Material, "again")
 			_ = r.Promote(k.ID())
 		}
-	case 4:
-		var keys []keyset.Key
-		for k := range o.set.All() {
-			if k.State == keyset.Revoked {
-				k.State = keyset.Active
+	case 2:
+		for n := range manifest.Keys {
+			if manifest.Keys[n].State == keyset.Revoked {
+				manifest.Keys[n].State = keyset.Active
 			}
-			keys = append(keys, k)
 		}
-		if s, err := keyset.New(now.Revision()+7, keys...); err == nil {
-			_ = r.Replace(s)
-		}
+		manifest.Revision = now.Revision() + 7
+		_, _ = r.Reload(context.Background(), manifest, m.opener(o.own), keyset.IdleFor(1))
 	}
 	for k := range now.All() {
 		if k.State == keyset.Revoked && m.state(r, k.ID()) != keyset.Revoked {
@@ -614,14 +609,9 @@ func (m *model) attack(t *rapid.T) {
 
 func (m *model) merge(t *rapid.T) {
 	m.t = t
-	p, own, id, ok := m.pickKey(func(keyset.Key) bool { return true })
-	if !ok {
-		return
-	}
-	for _, r := range m.parties[p][1:] {
-		if u, ok := r.ring(own).Usage(id); ok {
-			m.must(m.parties[p][0].ring(own).Merge(id, u))
-		}
+	p, own := rapid.IntRange(0, 1).Draw(t, "party"), rapid.Bool().Draw(t, "own")
+	for n, r := range m.parties[p][1:] {
+		m.must(m.parties[p][0].ring(own).Merge(r.ring(own).Report(fmt.Sprint("replica ", n))))
 	}
 }
 

@@ -1,0 +1,54 @@
+package keyset
+
+import "strings"
+
+// RuleTable returns the rules as the package documentation lists them.
+func RuleTable() string {
+	var b strings.Builder
+	for _, r := range rules {
+		b.WriteString(strings.TrimRight("//\t"+pad(r.change, 42)+pad(r.asks, 54)+strings.TrimPrefix(errorNames[r.err], ""), " ") + "\n")
+	}
+	return b.String()
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(1, width-len(text)))
+}
+
+var errorNames = map[error]string{
+	ErrTransition: "ErrTransition", ErrIncomplete: "ErrIncomplete", ErrUnproven: "ErrUnproven",
+	ErrLastActive: "ErrLastActive", ErrLastOpener: "ErrLastOpener", ErrBusy: "ErrBusy",
+}
+
+// StepTable returns the states that a step, or a manifest alone, leads to.
+func StepTable() string {
+	all := []State{gone, Pending, Active, Retiring, Revoked}
+	name := func(s State) string {
+		if s == gone {
+			return "gone"
+		}
+		return s.String()
+	}
+	var b strings.Builder
+	b.WriteString("//\t" + pad("from \\ to", 12))
+	for _, to := range all {
+		b.WriteString(pad(name(to), 10))
+	}
+	rows := []string{strings.TrimRight(b.String(), " ")}
+	for _, from := range all {
+		row := "//\t" + pad(name(from), 12)
+		for _, to := range all {
+			s, ok := steps[[2]State{from, to}]
+			switch {
+			case from == to || !ok:
+				row += pad("-", 10)
+			case s.missed:
+				row += pad("manifest", 10)
+			default:
+				row += pad("step", 10)
+			}
+		}
+		rows = append(rows, strings.TrimRight(row, " "))
+	}
+	return strings.Join(rows, "\n") + "\n"
+}

@@ -1,0 +1,121 @@
+package keyset
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A plan is all changes of one manifest, and which of them are refused.
+type plan struct {
+	cur     *ringState
+	m       *Manifest
+	changes []*change // keys of m in its order, then those that it lacks
+	refused map[ID]error
+	copies  map[ID]error // of keys that change apart from their copy
+}
+
+func (p *plan) add(c *change) { p.changes = append(p.changes, c) }
+
+// refuse notes that a copy of the key could not be had.
+func (p *plan) refuse(id ID, err error) {
+	if p.copies == nil {
+		p.copies = map[ID]error{}
+	}
+	p.copies[id] = err
+}
+
+// decide refuses what the rules do not allow on the ring that results, until nothing
+// more is refused. Every round asks all changes about the same ring, so that the order
+// of keys decides nothing.
+func (p *plan) decide() {
+	for first := true; ; first = false {
+		after := p.after(nil)
+		broken := map[ID]error{}
+		for _, c := range p.changes {
+			if p.refused[c.id] != nil {
+				continue
+			}
+			c.after = after
+			if err := c.allowed(); err != nil {
+				if !first {
+					err = p.relying(c, err)
+				}
+				broken[c.id] = err
+			}
+		}
+		if len(broken) == 0 {
+			return
+		}
+		maps.Copy(p.refused, broken)
+	}
+}
+
+// relying adds to the error of a change the refused ones that would have allowed it.
+func (p *plan) relying(c *change, err error) error {
+	var on []string
+	for _, o := range p.changes {
+		if p.refused[o.id] == nil {
+			continue
+		}
+		c.after = p.after(o)
+		if c.allowed() == nil {
+			on = append(on, string(o.id))
+		}
+	}
+	if len(on) == 0 {
+		return err
+	}
+	slices.Sort(on)
+	return fmt.Errorf("%w; it relies on key %s, of which the change was refused", err, strings.Join(on, ", "))
+}
+
+// entries returns the keys that result: those of m in its order, then those that stay
+// against it. with is taken as allowed.
+func (p *plan) entries(with *change) []*entry {
+	var keys []*entry
+	for _, c := range p.changes {
+		e := c.is
+		if p.refused[c.id] != nil && c != with {
+			e = c.was
+		}
+		if e != nil {
+			keys = append(keys, e)
+		}
+	}
+	return keys
+}
+
+func (p *plan) after(with *change) *Set { return p.cur.set.derive(p.m.Revision, p.entries(with)) }
+
+// result returns the set that the ring will hold.
+func (p *plan) result() (*Set, error) {
+	keys := p.entries(nil)
+	if len(keys) == 0 {
+		return nil, p.nothing()
+	}
+	return build(p.m.Revision, keys)
+}
+
+// refusals returns everything that was refused, in the order of IDs.
+func (p *plan) refusals() []Refusal {
+	all := maps.Clone(p.copies)
+	if all == nil {
+		all = map[ID]error{}
+	}
+	for id, err := range p.refused {
+		all[id] = errors.Join(all[id], err)
+	}
+	var list []Refusal
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, Refusal{id, all[id]})
+	}
+	return list
+}
+
+// nothing is the error of a start with nothing to start with.
+func (p *plan) nothing() error {
+	return fmt.Errorf("keyset: no key of the manifest can be used: %w", Outcome{Refused: p.refusals()}.Err())
+}

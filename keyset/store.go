@@ -1,0 +1,74 @@
+package keyset
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// A Version names a state of a store. It is compared for equality and nothing else.
+// The zero Version is that of nothing.
+type Version string
+
+// A Loader is the reading half of a store that keeps one manifest. It deals in bytes:
+// what they mean, and what is wrong with them, [Follow] decides. It is safe for
+// concurrent use.
+type Loader interface {
+	// Load returns the bytes in force and their version. If that is known, it
+	// waits for another one, until ctx ends or the store wants to be asked again,
+	// and may then return the known version once more. The error wraps
+	// [fs.ErrNotExist] if there is nothing yet, and is that of ctx if ctx ends.
+	Load(ctx context.Context, known Version) ([]byte, Version, error)
+}
+
+// lookAgain is how often a file is read while nothing changes. It bounds how long a
+// revocation waits.
+const lookAgain = time.Second
+
+// File returns the store of one manifest in a file. Its version is its content, so
+// that it does not matter how the file is replaced: by a rename, in place, or by a
+// link to another folder, as Kubernetes does. root must stay open. Every second the
+// file is read again.
+func File(root *os.Root, name string) Loader { return &file{root, name} }
+
+type file struct {
+	root *os.Root
+	name string
+}
+
+func (f *file) Load(ctx context.Context, known Version) ([]byte, Version, error) {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		raw, err := f.read()
+		if err != nil {
+			return nil, "", err
+		}
+		sum := sha256.Sum256(raw)
+		if v := Version(hex.EncodeToString(sum[:])); v != known {
+			return raw, v, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, "", context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+func (f *file) read() ([]byte, error) {
+	r, err := f.root.Open(f.name)
+	if err != nil {
+		return nil, fmt.Errorf("keyset: %w", err)
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(io.LimitReader(r, maxManifest+1)) // ReadManifest says if it is too large
+	if err != nil {
+		return nil, fmt.Errorf("keyset: %w", err)
+	}
+	return raw, nil
+}
