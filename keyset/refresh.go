@@ -68,6 +68,7 @@ func (r *Ring) Refresh(ctx context.Context, m Material, source string) error {
 			next, err := cur.step(e, is, s, defaultIdle)
 			if err == nil && resealed {
 				next.uses[id].reseal(clock())
+				next = next.telling(id, "")
 			}
 			return next, err
 		})

@@ -218,9 +218,15 @@ func (l *reload) next(cur *ringState) (*ringState, error) {
 	if g := cur.given; g != nil && g.Revision == l.m.Revision && next.set.same(cur.set) { // a call that tries again
 		next.set, next.outcome.Changed = cur.set, false
 	}
+	for _, k := range l.m.Keys {
+		if k.Evidence != "" && p.refused[k.ID] == nil {
+			next = next.telling(k.ID, "")
+		}
+	}
 	for _, c := range p.changes {
 		if uses := next.uses[c.id]; uses != nil && c.resealed && p.refused[c.id] == nil {
 			uses.reseal(c.now)
+			next = next.telling(c.id, "")
 		}
 	}
 	return next, nil
@@ -278,8 +284,8 @@ func (l *reload) change(cur *ringState, k ManifestKey, refuse func(ID, error)) *
 	}
 	// What this process was told itself is not in the manifest, and stays until a
 	// part that seals changes.
-	if g := cur.given; c.is.Evidence == "" && !c.resealed && old.Evidence != g.evidence(k.ID) {
-		c.is.Evidence = old.Evidence
+	if c.is.Evidence == "" && !c.resealed {
+		c.is.Evidence = cur.told[k.ID]
 	}
 	if old.State == Revoked && c.is.State == Revoked {
 		c.is.Since = cmp.Or(c.is.Since, old.Since)
@@ -288,15 +294,3 @@ func (l *reload) change(cur *ringState, k ManifestKey, refuse func(ID, error)) *
 }
 
 func ptr(k Key) *Key { return &k }
-
-// evidence is what m says of a key.
-func (m *Manifest) evidence(id ID) string {
-	if m != nil {
-		for _, k := range m.Keys {
-			if k.ID == id {
-				return k.Evidence
-			}
-		}
-	}
-	return ""
-}

@@ -193,6 +193,24 @@ func TestReloadRevisions(t *testing.T) {
 	assert.Empty(t, lookup(t, r, "B").Evidence, "what the manifest said is as it says now")
 }
 
+// Evidence of a change that was refused is not taken for what this process was told:
+// found by TestRunningEqualsRestarted.
+func TestEvidenceOfARefusedChange(t *testing.T) {
+	var running, fresh keyset.Ring
+	for n, keys := range []list{{{"A", "active", "echo"}}, {{"A", "pending", ""}}, {{"A", "active", ""}}} {
+		m := manifestOf(peerCert, uint64(n+1), keys...)
+		o, err := running.Reload(t.Context(), m, peerCert.open)
+		require.NoError(t, err)
+		assert.Equal(t, n == 1, len(o.Refused) == 1)
+		if n == 2 {
+			_, err = fresh.Reload(t.Context(), m, peerCert.open)
+			require.NoError(t, err)
+		}
+	}
+	assert.Equal(t, lookup(t, &fresh, "A").Evidence, lookup(t, &running, "A").Evidence)
+	assert.Empty(t, lookup(t, &running, "A").Evidence)
+}
+
 // Revocations take effect whatever else is wrong.
 func TestRevocationsFirst(t *testing.T) {
 	fill := func(m *keyset.Manifest) {

@@ -32,6 +32,7 @@ type ringState struct {
 	uses    map[ID]*counters
 	reports map[string]Report // of other replicas, by name
 	gone    map[ID]string     // the keys that were removed, with the evidence that they had
+	told    map[ID]string     // evidence that this process was told, and no manifest has
 }
 
 var emptyState = &ringState{set: new(Set)}
@@ -92,7 +93,21 @@ func (cur *ringState) next(s *Set) *ringState {
 	for _, e := range cur.set.keys {
 		if _, ok := s.index[e.info.ID]; !ok {
 			next.gone = remember(next.gone, e)
+			next = *next.telling(e.info.ID, "")
 		}
+	}
+	return &next
+}
+
+// telling returns the state with evidence that this process was told, none if it is empty.
+func (cur *ringState) telling(id ID, evidence string) *ringState {
+	next := *cur
+	next.told = maps.Clone(cur.told)
+	if next.told == nil {
+		next.told = map[ID]string{}
+	}
+	if next.told[id] = evidence; evidence == "" {
+		delete(next.told, id)
 	}
 	return &next
 }

@@ -97,7 +97,11 @@ func (r *Ring) Acknowledge(id ID, by string) error {
 		case e.Evidence == by:
 			return cur, nil
 		}
-		return cur.with(e, func(k *Key) { k.Evidence = by })
+		next, err := cur.with(e, func(k *Key) { k.Evidence = by })
+		if err != nil {
+			return nil, err
+		}
+		return next.telling(e.info.ID, by), nil
 	})
 }
 
