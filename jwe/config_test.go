@@ -50,6 +50,7 @@ func TestNewRefuses(t *testing.T) {
 		{"empty waiver", "unknown waiver", jwe.Config{Own: own, Peer: peer, Waive: []envelope.Waiver{{}}}},
 		{"encrypt only with a context", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, SealContext: "x"}},
 		{"encrypt only with names", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, Self: "us", Partner: "them"}},
+		{"evidence without what it is of", "without InsecureEncryptOnly", jwe.Config{Own: own, Peer: peer, Waive: []envelope.Waiver{jwe.InsecureUnsignedEvidence("test")}}},
 		{"encrypt only with a limit of age", "without a signature", jwe.Config{Own: own, Peer: peer, Waive: only, MaxAge: time.Second}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -95,6 +96,7 @@ func TestEncryptOnly(t *testing.T) {
 	assert.Equal(t, map[string]any{"iat": 5.0}, m.Header, "that of the JWE")
 	u, _ := ring.Usage(w.ourDecrypt.Info().ID)
 	assert.Zero(t, u.Opened, "a message that anybody can make proves nothing")
+	assert.EqualValues(t, 1, u.Unsigned, "and shows that the key is in use")
 
 	seal(t, us, "x")
 	require.Len(t, events, 2)

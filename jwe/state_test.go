@@ -166,3 +166,42 @@ func TestConcurrentRotation(t *testing.T) {
 		assert.NoError(t, why(<-done))
 	}
 }
+
+// Older profiles have no JWS. Their keys are busy while they are used, and are replaced
+// by who knows better, or under a waiver that says that the transport knows the partner.
+func TestRotationWithoutSignatures(t *testing.T) {
+	for name, tt := range map[string]struct {
+		waive []envelope.Waiver
+		want  error // of a removal once the old key is idle
+	}{
+		"a stranger could have made it":   {nil, keyset.ErrUnproven},
+		"the transport knows the partner": {[]envelope.Waiver{jwe.InsecureUnsignedEvidence("mutual TLS ends here")}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			waive := append(tt.waive, jwe.InsecureEncryptOnly("the profile has no signatures"))
+			old, fresh, theirs := encryption(t, "2026", rsaKeys[1]()), encryption(t, "2027", rsaKeys[2]()), encryption(t, "theirs", rsaKeys[3]())
+			own := keyset.NewRing(setOf(t, append(entries(keyset.Retiring, old), entries(keyset.Active, fresh)...)...))
+			us := newEnvelope(t, jwe.Config{Own: own, Peer: set(t, public(theirs)...), Waive: waive})
+			receive := func(to *jwe.Key) {
+				them := newEnvelope(t, jwe.Config{Own: set(t, theirs), Peer: set(t, public(to)...), Waive: waive[len(tt.waive):]})
+				m := open(t, us, seal(t, them, "{}"))
+				assert.Len(t, m.Waived, 1+len(tt.waive))
+			}
+			receive(fresh)
+			receive(old)
+			id := old.Info().ID
+			require.ErrorIs(t, own.Remove(id, time.Hour), keyset.ErrBusy, "it is in use, though nothing is proven")
+			receive(fresh)
+			time.Sleep(2 * time.Millisecond)
+			err := own.Remove(id, time.Millisecond)
+			if tt.want == nil {
+				assert.NoError(t, err)
+				return
+			}
+			assert.ErrorIs(t, err, tt.want)
+			assert.ErrorContains(t, err, "only messages without a signature")
+			assert.ErrorContains(t, err, "an idle time of zero", "the way out")
+			assert.NoError(t, own.Remove(id, 0))
+		})
+	}
+}

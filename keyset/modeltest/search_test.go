@@ -112,6 +112,8 @@ func search(t *testing.T, rules []byte) (string, error) {
 	if *largeSearch {
 		args = append(args, "-search.large")
 	}
-	out, err := exec.Command("go", args...).CombinedOutput()
+	command := exec.Command("go", args...)
+	command.Env = append(os.Environ(), "GOFLAGS=") // those of the test that runs are not meant
+	out, err := command.CombinedOutput()
 	return string(out), err
 }
