@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +24,10 @@ type followed struct {
 	dir  string
 	root *os.Root
 	ring *keyset.Ring
-	said []string
 	stop func() error
+
+	mu   sync.Mutex
+	said []string
 }
 
 func follows(t *testing.T, m *keyset.Manifest, opts ...keyset.FollowOption) *followed {
@@ -35,6 +38,8 @@ func follows(t *testing.T, m *keyset.Manifest, opts ...keyset.FollowOption) *fol
 	f.write(encode(t, m))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	opts = append(opts, keyset.OnOutcome(func(o keyset.Outcome, err error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		if f.said = append(f.said, o.String()); err != nil {
 			f.said[len(f.said)-1] += "; " + err.Error()
 		}
@@ -58,9 +63,13 @@ func (f *followed) write(text string) {
 
 // after is what the ring holds two seconds later, and what was said meanwhile.
 func (f *followed) after() (string, string) {
+	f.mu.Lock()
 	f.said = nil
+	f.mu.Unlock()
 	time.Sleep(2 * time.Second)
 	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return states(f.ring.Load()), strings.Join(f.said, " | ")
 }
 

@@ -53,6 +53,26 @@ func (p *plan) decide() {
 	}
 }
 
+// fit refuses the keys that enter if there is no room for them, because others stay
+// that the manifest lacks. It reports whether it did.
+func (p *plan) fit() bool {
+	live := 0
+	for _, e := range p.entries(nil) {
+		if e.State != Revoked {
+			live++
+		}
+	}
+	if live <= MaxKeys {
+		return false
+	}
+	for _, c := range p.changes {
+		if c.was == nil && c.is != nil && c.is.State != Revoked {
+			p.refused[c.id] = fmt.Errorf("keyset: key %s: there is no room for it: %d keys that are not revoked, at most %d make a set, and those stay of which the removal was refused", c.id, live, MaxKeys)
+		}
+	}
+	return true
+}
+
 // relying adds to the error of a change the refused ones that would have allowed it.
 func (p *plan) relying(c *change, err error) error {
 	var on []string

@@ -203,6 +203,9 @@ func (l *reload) next(cur *ringState) (*ringState, error) {
 	}
 	if !fresh { // the first manifest of an empty ring is where trust begins
 		p.decide()
+		if p.fit() {
+			p.decide()
+		}
 	}
 	s, err := p.result()
 	if err != nil {

@@ -1,6 +1,7 @@
 package keyset_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -217,6 +218,30 @@ func TestRefusedMeansThatAlone(t *testing.T) {
 		assert.Equal(t, keyset.Pending, lookup(t, ring, "D").State, "a later manifest follows")
 		assert.EqualValues(t, 3, o.Revision)
 	}
+}
+
+// A key that stays against the manifest may leave no room for one that enters.
+func TestRefusedRemovalLeavesNoRoom(t *testing.T) {
+	var before, after list
+	for n := range keyset.MaxKeys {
+		k := [3]string{fmt.Sprintf("K%d", n), "active"}
+		before = append(before, k)
+		if n != 0 {
+			after = append(after, k)
+		}
+	}
+	var ring keyset.Ring
+	_, err := ring.Reload(t.Context(), manifestOf(ownDecrypt, 1, before...), ownDecrypt.open)
+	require.NoError(t, err)
+	after = append(after, [3]string{"NEW", "pending"})
+	after[0][1] = "retiring"
+	o, err := ring.Reload(t.Context(), manifestOf(ownDecrypt, 2, after...), ownDecrypt.open)
+	require.NoError(t, err)
+	got := refusedOf(o)
+	assert.Len(t, got, 2)
+	assert.ErrorIs(t, got["K0"], keyset.ErrBusy)
+	assert.ErrorContains(t, got["NEW"], "there is no room for it")
+	assert.Equal(t, keyset.Retiring, lookup(t, &ring, "K1").State, "the rest takes effect")
 }
 
 // The named steps ask the same table.
