@@ -182,18 +182,6 @@ func lookup(t testing.TB, src keyset.Source, id keyset.ID) keyset.Key {
 	return k
 }
 
-// changed returns the set with other fields for one of its keys.
-func changed(t testing.TB, s *keyset.Set, revision uint64, id keyset.ID, change func(*keyset.Key)) *keyset.Set {
-	t.Helper()
-	keys := slices.Collect(s.All())
-	for n := range keys {
-		if keys[n].ID() == id {
-			change(&keys[n])
-		}
-	}
-	return newSet(t, revision, keys...)
-}
-
 // open is an opener of which every source holds the key that is asked for.
 func (r role) open(_ context.Context, k keyset.ManifestKey) (keyset.Material, error) {
 	return r.key(k.ID, named(k.Name)), nil
