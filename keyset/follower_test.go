@@ -48,6 +48,7 @@ func follows(t *testing.T, m *keyset.Manifest, opts ...keyset.FollowOption) *fol
 	require.NoError(t, err)
 	done := make(chan error)
 	go func() { done <- w.Run(ctx) }()
+	synctest.Wait() // it has looked, and waits: a write comes after that
 	f.stop = func() error {
 		cancel(errors.New("the server ends"))
 		err := <-done
