@@ -54,14 +54,20 @@
 // looks at what a key can do before and after the change, at its evidence and its
 // usage, and at the other keys of the ring that results:
 //
-//	a revoked key in another state, or gone   never                                                 ErrTransition
-//	another state                             a step from that state                                ErrTransition
-//	a new copy                                all parts and revocations that the old copy has       ErrIncomplete
-//	a key that has not sealed comes to seal   evidence that the partner has it                      ErrUnproven
-//	a key that seals no longer does           another key that seals now                            ErrLastActive
-//	a key that opens no longer does           another key that opens now                            ErrLastOpener
-//	a key goes, or no longer opens            the key was not used for the idle time                ErrBusy
-//	a key that opens no longer does           another key has opened since it last did              ErrUnproven
+//	a revoked key in another state, or gone   never                                             ErrTransition
+//	another state                             a step from that state                            ErrTransition
+//	a new copy                                all parts and revocations that the old copy has   ErrIncomplete
+//	a key that has not sealed comes to seal   evidence that the partner has it                  ErrUnproven
+//	a key that seals no longer does           another key that seals now                        ErrLastActive  start
+//	a key that opens no longer does           another key that opens now                        ErrLastOpener  start
+//	a key goes, or no longer opens            the key was not used for the idle time            ErrBusy
+//	a key that opens no longer does           another key has opened since it last did          ErrUnproven
+//
+// The rows that end in "start" are asked, too, of a ring that starts with its first
+// manifest: of a key that is retiring there, or has a bound, the manifest itself tells
+// what it was. The other rows compare with what was before, or with what was counted,
+// and nothing is known of that. A ring that starts has nothing else to go on with: what
+// the rules do not allow is reported, and in force all the same.
 //
 // A key seals now if it is active, valid, and fit to seal. It opens now if it is not
 // revoked and fit to open, and, being the partner's, valid: decryption ignores validity.

@@ -6,7 +6,7 @@ import "strings"
 func RuleTable() string {
 	var b strings.Builder
 	for _, r := range rules {
-		b.WriteString(strings.TrimRight("//\t"+pad(r.change, 42)+pad(r.asks, 54)+strings.TrimPrefix(errorNames[r.err], ""), " ") + "\n")
+		b.WriteString(strings.TrimRight("//\t"+pad(r.change, 42)+pad(r.asks, 50)+pad(errorNames[r.err], 15)+started[r.start], " ") + "\n")
 	}
 	return b.String()
 }
@@ -14,6 +14,8 @@ func RuleTable() string {
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(1, width-len(text)))
 }
+
+var started = map[bool]string{true: "start"}
 
 var errorNames = map[error]string{
 	ErrTransition: "ErrTransition", ErrIncomplete: "ErrIncomplete", ErrUnproven: "ErrUnproven",

@@ -14,17 +14,36 @@ type plan struct {
 	m       *Manifest
 	changes []*change // keys of m in its order, then those that it lacks
 	refused map[ID]error
-	copies  map[ID]error // of keys that change apart from their copy
+	noted   map[ID]error // what holds no change back: a copy that could not be had, a start
 }
 
 func (p *plan) add(c *change) { p.changes = append(p.changes, c) }
 
-// refuse notes that a copy of the key could not be had.
-func (p *plan) refuse(id ID, err error) {
-	if p.copies == nil {
-		p.copies = map[ID]error{}
+// note notes what is refused apart from the change of the key.
+func (p *plan) note(id ID, err error) {
+	if p.noted == nil {
+		p.noted = map[ID]error{}
 	}
-	p.copies[id] = err
+	p.noted[id] = errors.Join(p.noted[id], err)
+}
+
+// errStart ends what the rules say of a start.
+var errStart = errors.New("a ring that starts takes it as it is")
+
+// start notes what the rules say of the keys that the ring starts with. It has nothing
+// to go on with but what the manifest says, so that nothing is held back.
+func (p *plan) start() {
+	after := p.after(nil)
+	for _, c := range p.changes {
+		if !c.begins || p.refused[c.id] != nil {
+			continue
+		}
+		s := c.start()
+		s.after = after
+		if err := s.allowed(); err != nil {
+			p.note(c.id, fmt.Errorf("%w; %w", err, errStart))
+		}
+	}
 }
 
 // decide refuses what the rules do not allow on the ring that results, until nothing
@@ -35,7 +54,7 @@ func (p *plan) decide() {
 		after := p.after(nil)
 		broken := map[ID]error{}
 		for _, c := range p.changes {
-			if p.refused[c.id] != nil {
+			if p.refused[c.id] != nil || c.begins && c.was == nil {
 				continue
 			}
 			c.after = after
@@ -121,7 +140,7 @@ func (p *plan) result() (*Set, error) {
 
 // refusals returns everything that was refused, in the order of IDs.
 func (p *plan) refusals() []Refusal {
-	all := maps.Clone(p.copies)
+	all := maps.Clone(p.noted)
 	if all == nil {
 		all = map[ID]error{}
 	}

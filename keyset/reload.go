@@ -42,8 +42,10 @@ func IdleFor(d time.Duration) ReloadOption {
 // alike, and a copy that is held stays in use.
 //
 // An empty ring takes its first manifest on trust: nothing is known of what was
-// before, and the rules about that are not asked. It is an error if no key of it
-// could be opened that seals or opens.
+// before. It asks the rules that need no history, and what they do not allow is in the
+// outcome and in force all the same. A key that cannot be opened is refused, and enters
+// when it can be. It is an error if something was refused and no key is left that seals
+// or opens.
 //
 // The error reports that m as a whole cannot be used: it is no manifest, of another
 // format or half, [ErrStale], [ErrConflict], or ctx has ended. The ring is then as it
@@ -157,8 +159,8 @@ func (l *reload) needs(cur *ringState, k ManifestKey) bool {
 		return true
 	case e.State == Revoked:
 		return false
-	case cur.given != nil && cur.given.Revision == l.m.Revision: // a call that tries again
-		return slices.ContainsFunc(cur.outcome.Refused, func(r Refusal) bool { return r.ID == k.ID })
+	case l.retries(cur):
+		return slices.ContainsFunc(cur.outcome.Refused, func(r Refusal) bool { return r.ID == k.ID && !errors.Is(r.Err, errStart) })
 	}
 	d, ok := e.Material.(Digester)
 	return !ok || k.Digest == "" || d.Digest() != k.Digest || k.Source != e.Source ||
@@ -191,7 +193,7 @@ func (l *reload) next(cur *ringState) (*ringState, error) {
 	fresh := len(cur.set.keys) == 0
 	p := &plan{cur: cur, m: l.m, refused: map[ID]error{}}
 	for _, k := range l.m.Keys {
-		p.add(l.change(cur, k, p.refuse))
+		p.add(l.change(cur, k, p.note))
 	}
 	for _, e := range cur.set.keys {
 		if !slices.ContainsFunc(l.m.Keys, func(k ManifestKey) bool { return k.ID == e.info.ID }) {
@@ -200,13 +202,13 @@ func (l *reload) next(cur *ringState) (*ringState, error) {
 	}
 	for _, c := range p.changes {
 		c.ring, c.now, c.idle, c.away = cur, clock(), l.idle, true
+		c.begins = l.begins(cur, c)
 	}
-	if !fresh { // the first manifest of an empty ring is where trust begins
+	p.decide()
+	if p.fit() {
 		p.decide()
-		if p.fit() {
-			p.decide()
-		}
 	}
+	p.start()
 	s, err := p.result()
 	if err != nil {
 		return nil, err
@@ -217,8 +219,15 @@ func (l *reload) next(cur *ringState) (*ringState, error) {
 	}
 	next := cur.next(s)
 	next.given = l.m
+	next.start = fresh || l.retries(cur) && cur.start
+	next.unread = map[ID]State{}
+	for _, k := range l.m.Keys {
+		if _, err := s.entry(k.ID); err != nil && (fresh || cur.unread[k.ID] != 0) {
+			next.unread[k.ID] = cmp.Or(cur.unread[k.ID], k.State)
+		}
+	}
 	next.outcome = Outcome{Revision: l.m.Revision, Changed: true, Refused: refused}
-	if g := cur.given; g != nil && g.Revision == l.m.Revision && next.set.same(cur.set) { // a call that tries again
+	if l.retries(cur) && next.set.same(cur.set) {
 		next.set, next.outcome.Changed = cur.set, false
 	}
 	for _, k := range l.m.Keys {
@@ -235,6 +244,27 @@ func (l *reload) next(cur *ringState) (*ringState, error) {
 	return next, nil
 }
 
+// retries reports whether the ring follows m already, but for what was refused.
+func (l *reload) retries(cur *ringState) bool {
+	return cur.given != nil && cur.given.Revision == l.m.Revision
+}
+
+// begins reports whether the ring starts with the key as m says it: its first manifest
+// does, and one that is tried again, and a key that could not be opened at the start.
+func (l *reload) begins(cur *ringState, c *change) bool {
+	switch {
+	case c.is == nil || c.is.State == Revoked:
+		return false
+	case c.was != nil:
+		return cur.start && l.retries(cur) && c.was.State == c.is.State
+	case len(cur.set.keys) == 0:
+		return true
+	}
+	_, removed := cur.gone[c.id]
+	at := cur.unread[c.id]
+	return !removed && (at == Active || at == Retiring)
+}
+
 // same reports whether both sets hold the same entries.
 func (s *Set) same(t *Set) bool {
 	return slices.EqualFunc(s.keys, t.keys, func(e, f *entry) bool {
@@ -245,7 +275,7 @@ func (s *Set) same(t *Set) bool {
 
 // change returns what m does to one key. A copy that cannot be had is refused apart,
 // so that a lost file does not hold back what else m says of the key.
-func (l *reload) change(cur *ringState, k ManifestKey, refuse func(ID, error)) *change {
+func (l *reload) change(cur *ringState, k ManifestKey, note func(ID, error)) *change {
 	c := &change{id: k.ID}
 	old, err := cur.set.entry(k.ID)
 	held := err == nil
@@ -267,7 +297,7 @@ func (l *reload) change(cur *ringState, k ManifestKey, refuse func(ID, error)) *
 		}
 	}
 	if problem != nil {
-		refuse(k.ID, problem)
+		note(k.ID, problem)
 	}
 	switch {
 	case fresh != nil:

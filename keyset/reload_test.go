@@ -337,43 +337,6 @@ func TestReloadErrors(t *testing.T) {
 	assert.ErrorContains(t, o.Err(), "hsm says no")
 }
 
-// A start works with what can be opened, and says what cannot.
-func TestReloadOfTheZeroRing(t *testing.T) {
-	for name, tt := range map[string]struct {
-		lost  []string
-		after string
-		fails bool
-	}{
-		"everything is there":       {nil, "A:active B:pending C:retiring", false},
-		"a pending key is lost":     {[]string{"B"}, "A:active C:retiring", false},
-		"a retiring key is lost":    {[]string{"C"}, "A:active B:pending", false},
-		"all that seals is lost":    {[]string{"A"}, "B:pending C:retiring", true},
-		"every key is lost":         {[]string{"A", "B", "C"}, "", true},
-		"nothing, and it says whom": {[]string{"A", "B", "C"}, "", true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := storeOf(ownSign, "A", "B", "C")
-			for _, id := range tt.lost {
-				delete(s.keys, "file:"+id)
-			}
-			var r keyset.Ring
-			o, err := r.Reload(t.Context(), manifestOf(ownSign, 7, list{{"A", "active"}, {"B", "pending"}, {"C", "retiring"}}...), s.open)
-			if tt.fails {
-				require.Error(t, err)
-				for _, id := range tt.lost {
-					assert.ErrorContains(t, err, "key "+id+": open")
-				}
-				assert.Empty(t, states(r.Load()))
-				return
-			}
-			require.NoError(t, err)
-			assert.Len(t, o.Refused, len(tt.lost))
-			assert.Equal(t, tt.after, states(r.Load()))
-			assert.Equal(t, o.Refused, r.Outcome().Refused)
-		})
-	}
-}
-
 func TestReloadWhileOthersWrite(t *testing.T) {
 	s := storeOf(ownSign, "A", "B")
 	for source, m := range s.keys {

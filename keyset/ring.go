@@ -33,6 +33,8 @@ type ringState struct {
 	reports map[string]Report // of other replicas, by name
 	gone    map[ID]string     // the keys that were removed, with the evidence that they had
 	told    map[ID]string     // evidence that this process was told, and no manifest has
+	start   bool              // the ring began with what was given
+	unread  map[ID]State      // the keys that could not be opened then, nor since, as they were to be
 }
 
 var emptyState = &ringState{set: new(Set)}

@@ -30,6 +30,12 @@ type change struct {
 
 	// lost names what a new copy lacks.
 	lost []string
+
+	// begins says that the ring starts with the key: nothing is known of what was.
+	begins bool
+
+	// starting is set by start.
+	starting bool
 }
 
 // A rule is one row of the table.
@@ -37,6 +43,10 @@ type rule struct {
 	change string // which changes the rule is about
 	asks   string // what it asks of them
 	err    error  // what a refusal wraps
+
+	// start says that the rule is asked of a ring that starts, too: it needs no
+	// history but what the manifest tells of itself.
+	start bool
 
 	about func(*change) bool
 	holds func(*change) error // nil, or why not and what to do; without err and the key
@@ -46,33 +56,33 @@ type rule struct {
 // rule that it breaks.
 var rules = [...]rule{
 	{
-		"a revoked key in another state, or gone", "never", ErrTransition,
+		"a revoked key in another state, or gone", "never", ErrTransition, false,
 		func(c *change) bool { return c.was != nil && c.was.State == Revoked && c.state() != Revoked },
 		func(*change) error {
 			return errors.New("it is revoked for ever, and its entry stays; use another key")
 		},
 	},
 	{
-		"another state", "a step from that state", ErrTransition,
+		"another state", "a step from that state", ErrTransition, false,
 		func(c *change) bool {
 			return c.from() != c.state() && c.from() != Revoked
 		},
 		(*change).reachable,
 	},
 	{
-		"a new copy", "all parts and revocations that the old copy has", ErrIncomplete,
+		"a new copy", "all parts and revocations that the old copy has", ErrIncomplete, false,
 		func(c *change) bool { return len(c.lost) != 0 },
 		func(c *change) error {
 			return fmt.Errorf("the new copy lacks %s; merge both copies, as Refresh does", strings.Join(c.lost, ", "))
 		},
 	},
 	{
-		"a key that has not sealed comes to seal", "evidence that the partner has it", ErrUnproven,
+		"a key that has not sealed comes to seal", "evidence that the partner has it", ErrUnproven, false,
 		func(c *change) bool { return c.is != nil && c.is.sealing() && (c.was == nil || !c.was.sealing()) },
 		(*change).proven,
 	},
 	{
-		"a key that seals no longer does", "another key that seals now", ErrLastActive,
+		"a key that seals no longer does", "another key that seals now", ErrLastActive, true,
 		(*change).stopsSealing,
 		func(c *change) error {
 			if c.others(func(o *entry) bool { return o.sealsAt(c.now) }) {
@@ -82,7 +92,7 @@ var rules = [...]rule{
 		},
 	},
 	{
-		"a key that opens no longer does", "another key that opens now", ErrLastOpener,
+		"a key that opens no longer does", "another key that opens now", ErrLastOpener, true,
 		(*change).stopsOpening,
 		func(c *change) error {
 			if c.others(func(o *entry) bool { return o.opensAt(c.now) }) {
@@ -92,12 +102,12 @@ var rules = [...]rule{
 		},
 	},
 	{
-		"a key goes, or no longer opens", "the key was not used for the idle time", ErrBusy,
+		"a key goes, or no longer opens", "the key was not used for the idle time", ErrBusy, false,
 		func(c *change) bool { return c.idle != 0 && (c.is == nil || c.stopsOpening()) },
 		(*change).unused,
 	},
 	{
-		"a key that opens no longer does", "another key has opened since it last did", ErrUnproven,
+		"a key that opens no longer does", "another key has opened since it last did", ErrUnproven, false,
 		func(c *change) bool { return c.idle != 0 && c.stopsOpening() },
 		(*change).succeeded,
 	},
@@ -108,7 +118,7 @@ var rules = [...]rule{
 func (c *change) allowed() error {
 	var broken []error
 	for n, r := range rules {
-		if !r.about(c) {
+		if c.starting && !r.start || !r.about(c) {
 			continue
 		}
 		if why := r.holds(c); why != nil {
@@ -119,6 +129,18 @@ func (c *change) allowed() error {
 		}
 	}
 	return errors.Join(broken...)
+}
+
+// start returns the change that a manifest tells of to a ring that starts with it. A
+// key that is active or retiring has been active, without the bounds that the manifest
+// sets: that is all that is known of what was before.
+func (c *change) start() *change {
+	s := *c
+	s.starting = true
+	if s.was = nil; c.is.State == Active || c.is.State == Retiring {
+		s.was = c.is.with(func(k *Key) { k.State, k.NotBefore, k.NotAfter = Active, time.Time{}, time.Time{} })
+	}
+	return &s
 }
 
 // gone is the state of a key that is not there, for the table of states alone.
