@@ -55,6 +55,7 @@ func follows(t *testing.T, m *keyset.Manifest, opts ...keyset.FollowOption) *fol
 		_ = f.root.Close()
 		return err
 	}
+	synctest.Wait() // its first look at the file is over
 	return f
 }
 
