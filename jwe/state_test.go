@@ -200,8 +200,8 @@ func TestRotationWithoutSignatures(t *testing.T) {
 			}
 			assert.ErrorIs(t, err, tt.want)
 			assert.ErrorContains(t, err, "only messages without a signature")
-			assert.ErrorContains(t, err, "an idle time of zero", "the way out")
-			assert.NoError(t, own.Remove(id, 0))
+			assert.ErrorContains(t, err, "remove it unchecked", "the way out")
+			assert.NoError(t, own.RemoveUnchecked(id, "out of use"))
 		})
 	}
 }

@@ -22,7 +22,11 @@ func (s *Set) with(e *entry) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return build(revision, append(slices.Clone(s.keys), e))
+	t, err := build(revision, append(slices.Clone(s.keys), e))
+	if err == nil {
+		t.removed = s.removed
+	}
+	return t, err
 }
 
 // without returns s without e.

@@ -1,8 +1,8 @@
 package keyset
 
 import (
-	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -23,6 +23,10 @@ type Requirements struct {
 	// Linger is how long a key may stay Retiring before it is reported.
 	Linger time.Duration
 
+	// Trace is how long a key that was removed unchecked is reported; see
+	// [Ring.RemoveUnchecked].
+	Trace time.Duration
+
 	// Subkey asks every OpenPGP certificate for a subkey to encrypt to, so
 	// that it can rotate on its own while the primary key identifies.
 	Subkey bool
@@ -35,6 +39,7 @@ type Problem string
 const (
 	NoSealer    Problem = "no_sealer"    // nothing to seal with: Seal will fail
 	NoOpener    Problem = "no_opener"    // nothing to open with: Open will fail
+	Unchecked   Problem = "unchecked"    // a key was removed without asking for its usage
 	Expired     Problem = "expired"      // an active or pending key is past NotAfter
 	Expiring    Problem = "expiring"     // an active key passes NotAfter within the lead
 	NoSuccessor Problem = "no_successor" // an expiring key has no other to take over
@@ -45,6 +50,48 @@ const (
 	NoSubkey    Problem = "no_subkey"    // an OpenPGP certificate without an encryption subkey
 )
 
+// A checked is one key that Check looks at, and what it is held against.
+type checked struct {
+	*entry
+	set        *Set
+	at         time.Time
+	begin, end time.Time
+	Requirements
+}
+
+// checks are the problems of one key, in the order of their report. Each returns when
+// it takes effect, and whether it is there.
+var checks = [...]struct {
+	problem Problem
+	found   func(*checked) (time.Time, bool)
+}{
+	{Expired, func(k *checked) (time.Time, bool) { return k.end, k.ended() && k.State != Retiring }},
+	{Expiring, func(k *checked) (time.Time, bool) { return k.end, k.ending() }},
+	{NoSuccessor, func(k *checked) (time.Time, bool) { return k.end, k.ending() && !k.set.succeeded(k.entry, k.end) }},
+	{NotYetValid, func(k *checked) (time.Time, bool) { return k.begin, k.State == Active && k.at.Before(k.begin) }},
+	{Lingering, func(k *checked) (time.Time, bool) {
+		over := k.Since.Add(k.Linger)
+		return over, k.State == Retiring && k.Linger > 0 && !k.Since.IsZero() && k.at.After(over)
+	}},
+	{TooLong, func(k *checked) (time.Time, bool) {
+		over := k.begin.Add(k.MaxLifetime)
+		if k.begin.IsZero() {
+			over = k.at.Add(k.MaxLifetime)
+		}
+		return over, k.MaxLifetime > 0 && (k.end.IsZero() || k.end.After(over))
+	}},
+	{TooShort, func(k *checked) (time.Time, bool) { return k.at, k.info.Bits != 0 && k.info.Bits < k.MinRSABits }},
+	{NoSubkey, func(k *checked) (time.Time, bool) {
+		return k.at, k.Subkey && k.info.Format == OpenPGP && !k.info.Subkey
+	}},
+}
+
+func (k *checked) ended() bool { return !k.end.IsZero() && k.at.After(k.end) }
+
+func (k *checked) ending() bool {
+	return k.State == Active && !k.end.IsZero() && !k.ended() && k.Lead > 0 && k.end.Sub(k.at) <= k.Lead
+}
+
 // A Finding is one remark of [Set.Check].
 type Finding struct {
 	ID      ID // empty if the finding is about the set
@@ -52,33 +99,28 @@ type Finding struct {
 	When    time.Time // when it takes or took effect; the time of the check if it has no date
 }
 
+// findingTexts are what a finding says of its key and its time.
+var findingTexts = map[Problem]string{
+	NoSealer:    "no active key is valid and fit to seal with",
+	NoOpener:    "no key is fit to open with",
+	Unchecked:   "key KEY was removed at TIME without asking for its usage; the manifest has the reason",
+	Expired:     "key KEY ended at TIME",
+	Expiring:    "key KEY ends at TIME",
+	NoSuccessor: "no key takes over when key KEY ends at TIME",
+	NotYetValid: "key KEY is active and not valid before TIME",
+	Lingering:   "key KEY was to be removed by TIME",
+	TooLong:     "key KEY should have ended by TIME",
+	TooShort:    "key KEY has an RSA modulus below the agreed size",
+	NoSubkey:    "key KEY is an OpenPGP certificate without an encryption subkey",
+}
+
 // String returns the finding as one line of text.
 func (f Finding) String() string {
-	when := stamp(f.When)
-	switch f.Problem {
-	case NoSealer:
-		return "no_sealer: no active key is valid and fit to seal with"
-	case NoOpener:
-		return "no_opener: no key is fit to open with"
-	case Expired:
-		return fmt.Sprintf("expired: key %s ended at %s", f.ID, when)
-	case Expiring:
-		return fmt.Sprintf("expiring: key %s ends at %s", f.ID, when)
-	case NoSuccessor:
-		return fmt.Sprintf("no_successor: no key takes over when key %s ends at %s", f.ID, when)
-	case NotYetValid:
-		return fmt.Sprintf("not_yet: key %s is active and not valid before %s", f.ID, when)
-	case Lingering:
-		return fmt.Sprintf("lingering: key %s was to be removed by %s", f.ID, when)
-	case TooLong:
-		return fmt.Sprintf("too_long: key %s should have ended by %s", f.ID, when)
-	case TooShort:
-		return fmt.Sprintf("too_short: key %s has an RSA modulus below the agreed size", f.ID)
-	case NoSubkey:
-		return fmt.Sprintf("no_subkey: key %s is an OpenPGP certificate without an encryption subkey", f.ID)
-	default:
-		return fmt.Sprintf("%s: key %s at %s", f.Problem, f.ID, when)
+	text, ok := findingTexts[f.Problem]
+	if !ok {
+		text = "key KEY at TIME"
 	}
+	return string(f.Problem) + ": " + strings.NewReplacer("KEY", string(f.ID), "TIME", stamp(f.When)).Replace(text)
 }
 
 // LogValue implements [slog.LogValuer].
@@ -97,50 +139,31 @@ func (f Finding) LogValue() slog.Value {
 // The end of a decryption key of ours is reported although the key goes on to
 // decrypt: the partner may refuse to encrypt to it.
 //
-// What concerns the set comes first, then each key in order of preference, its
-// problems in the order of the constants.
+// What concerns the set comes first, then keys that were removed, then each key in
+// order of preference, its problems in the order of the constants.
 func (s *Set) Check(at time.Time, r Requirements) []Finding {
 	var findings []Finding
-	report := func(id ID, p Problem, when time.Time) {
-		findings = append(findings, Finding{id, p, when})
-	}
 	if !s.other(nil, func(e *entry) bool { return e.sealsAt(at) }) {
-		report("", NoSealer, at)
+		findings = append(findings, Finding{"", NoSealer, at})
 	}
 	if !s.other(nil, func(e *entry) bool { return e.opensAt(at) }) {
-		report("", NoOpener, at)
+		findings = append(findings, Finding{"", NoOpener, at})
+	}
+	for _, t := range s.removed {
+		if at.Sub(t.At) < r.Trace {
+			findings = append(findings, Finding{t.ID, Unchecked, t.At})
+		}
 	}
 	for _, e := range s.keys {
 		if e.State == Revoked {
 			continue
 		}
-		id := e.info.ID
-		begin, end := e.bounds(*e.info)
-		if expired := !end.IsZero() && at.After(end); expired && e.State != Retiring {
-			report(id, Expired, end)
-		} else if !end.IsZero() && !expired && e.State == Active && r.Lead > 0 && end.Sub(at) <= r.Lead {
-			report(id, Expiring, end)
-			if !s.succeeded(e, end) {
-				report(id, NoSuccessor, end)
+		k := &checked{entry: e, set: s, at: at, Requirements: r}
+		k.begin, k.end = e.bounds(*e.info)
+		for _, c := range checks {
+			if when, ok := c.found(k); ok {
+				findings = append(findings, Finding{e.info.ID, c.problem, when})
 			}
-		}
-		if e.State == Active && at.Before(begin) {
-			report(id, NotYetValid, begin)
-		}
-		if over := e.Since.Add(r.Linger); e.State == Retiring && r.Linger > 0 && !e.Since.IsZero() && at.After(over) {
-			report(id, Lingering, over)
-		}
-		if begin.IsZero() {
-			begin = at
-		}
-		if over := begin.Add(r.MaxLifetime); r.MaxLifetime > 0 && (end.IsZero() || end.After(over)) {
-			report(id, TooLong, over)
-		}
-		if e.info.Bits != 0 && e.info.Bits < r.MinRSABits {
-			report(id, TooShort, at)
-		}
-		if r.Subkey && e.info.Format == OpenPGP && !e.info.Subkey {
-			report(id, NoSubkey, at)
 		}
 	}
 	return findings

@@ -139,6 +139,8 @@ func TestFindingText(t *testing.T) {
 		keyset.Lingering:   "lingering: key A was to be removed by 2027-06-01T11:00:00Z",
 		keyset.TooLong:     "too_long: key A should have ended by 2027-06-01T11:00:00Z",
 		keyset.TooShort:    "too_short: key A has an RSA modulus below the agreed size",
+		keyset.Unchecked:   "unchecked: key A was removed at 2027-06-01T11:00:00Z without asking for its usage; the manifest has the reason",
+		keyset.NoSubkey:    "no_subkey: key A is an OpenPGP certificate without an encryption subkey",
 		"other":            "other: key A at 2027-06-01T11:00:00Z",
 	} {
 		f := keyset.Finding{ID: "A", Problem: problem, When: when}

@@ -107,7 +107,7 @@ func TestRevokeAgainstEverything(t *testing.T) {
 			func() error { return reload(list{{"R", "active", "echo"}, {"A", "active"}}...) },
 			func() error { return reload(list{{"A", "active"}}...) },
 			func() error { return r.Refresh(t.Context(), ownCert.key("R"), "") },
-			func() error { return errors.Join(r.Promote("R"), r.Retire("R"), r.Remove("R", 0)) },
+			func() error { return errors.Join(r.Promote("R"), r.Retire("R"), r.RemoveUnchecked("R", "out of use")) },
 			func() error { return r.Add(t.Context(), ownCert.key("R"), "") },
 		}
 		var wg sync.WaitGroup

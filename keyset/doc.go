@@ -86,7 +86,8 @@
 //
 // A revocation is asked nothing. There are two ways out for a person who knows better:
 // [Ring.Acknowledge] with the reason in place of evidence, which the manifest keeps, and
-// [Ring.Remove] with an idle time of zero in place of usage, which a manifest has not.
+// [Ring.RemoveUnchecked] with the reason in place of usage. Both leave their trace in
+// the manifest. A manifest that lacks a key is asked for usage whatever traces it has.
 //
 // # Files and fleets
 //

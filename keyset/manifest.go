@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,6 +40,15 @@ type Manifest struct {
 	Format   Format        `json:"format"`
 	Private  bool          `json:"private"`
 	Keys     []ManifestKey `json:"keys"`
+	Removed  []Removal     `json:"removed,omitempty"` // the traces of [Ring.RemoveUnchecked], oldest first
+}
+
+// A Removal is the trace of a key that a person removed without asking how it was used.
+// It is for people, and decides nothing: the key may come back.
+type Removal struct {
+	ID     ID        `json:"id"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
 }
 
 // A ManifestKey is one key of a [Manifest].
@@ -69,6 +79,7 @@ const (
 	manifestVersion = 1
 	maxManifest     = 1 << 20 // bytes
 	maxManifestKeys = 4096    // revoked ones stay in it for ever
+	maxRemoved      = 256     // newest traces that are kept
 )
 
 // ReadManifest reads one manifest of at most 1 MiB from r.
@@ -104,6 +115,10 @@ func (m *Manifest) normal() *Manifest {
 	c.Keys = slices.Clone(m.Keys)
 	for n := range c.Keys {
 		c.Keys[n].ID = normal(m.Format, c.Keys[n].ID)
+	}
+	c.Removed = slices.Clone(m.Removed)
+	for n := range c.Removed {
+		c.Removed[n].ID = normal(m.Format, c.Removed[n].ID)
 	}
 	return &c
 }
@@ -170,6 +185,14 @@ func (m *Manifest) check() error {
 			live++
 		}
 	}
+	if len(m.Removed) > maxManifestKeys {
+		problem("%d traces of removed keys, at most %d", len(m.Removed), maxManifestKeys)
+	}
+	for n, r := range m.Removed {
+		if !printable(r.ID) || r.At.IsZero() || strings.TrimSpace(r.Reason) == "" {
+			problem("removed key number %d (%.64q): it needs a printable ID, a time, and a reason", n+1, r.ID)
+		}
+	}
 	if live > MaxKeys {
 		problem("%d keys that are not revoked, at most %d make a set", live, MaxKeys)
 	}
@@ -208,6 +231,10 @@ func (m *Manifest) encode() ([]byte, error) {
 		}
 		c.Keys[n] = k
 	}
+	c.Removed = slices.Clone(m.Removed)
+	for n := range c.Removed {
+		c.Removed[n].At = c.Removed[n].At.UTC().Round(0)
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // a name such as "Bank <keys@bank.example>" is for people
@@ -223,7 +250,7 @@ func (m *Manifest) encode() ([]byte, error) {
 
 // Manifest returns the manifest of s.
 func (s *Set) Manifest() *Manifest {
-	m := &Manifest{Version: manifestVersion, Revision: s.revision, Format: s.format, Private: s.private}
+	m := &Manifest{Version: manifestVersion, Revision: s.revision, Format: s.format, Private: s.private, Removed: slices.Clone(s.removed)}
 	for _, e := range s.keys {
 		k := ManifestKey{
 			ID:        e.info.ID,

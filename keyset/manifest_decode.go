@@ -35,6 +35,8 @@ func (d *decoder) manifest() (*Manifest, error) {
 			return &m.Private, nil
 		case "keys":
 			return nil, d.keys(&m.Keys)
+		case "removed":
+			return nil, d.removed(&m.Removed)
 		}
 		return nil, errMember
 	}, "version", "revision", "format", "private", "keys")
@@ -48,13 +50,7 @@ func (d *decoder) manifest() (*Manifest, error) {
 }
 
 func (d *decoder) keys(keys *[]ManifestKey) error {
-	if err := d.expect('['); err != nil {
-		return err
-	}
-	for d.More() {
-		if len(*keys) == maxManifestKeys {
-			return fmt.Errorf("more than %d keys", maxManifestKeys)
-		}
+	return d.list(func(n int) error {
 		var k ManifestKey
 		err := d.object(func(name string) (any, error) {
 			switch name {
@@ -83,10 +79,49 @@ func (d *decoder) keys(keys *[]ManifestKey) error {
 			}
 			return nil, errMember
 		}, "id", "state")
-		if err != nil {
-			return fmt.Errorf("key number %d (%.64q): %w", len(*keys)+1, k.ID, err)
-		}
 		*keys = append(*keys, k)
+		return about(n, k.ID, err)
+	})
+}
+
+func (d *decoder) removed(all *[]Removal) error {
+	return d.list(func(n int) error {
+		var r Removal
+		err := d.object(func(name string) (any, error) {
+			switch name {
+			case "id":
+				return &r.ID, nil
+			case "at":
+				return &r.At, nil
+			case "reason":
+				return &r.Reason, nil
+			}
+			return nil, errMember
+		}, "id", "at", "reason")
+		*all = append(*all, r)
+		return about(n, r.ID, err)
+	})
+}
+
+func about(n int, id ID, err error) error {
+	if err != nil {
+		err = fmt.Errorf("key number %d (%.64q): %w", n+1, id, err)
+	}
+	return err
+}
+
+// list reads an array of keys, each with f.
+func (d *decoder) list(f func(n int) error) error {
+	if err := d.expect('['); err != nil {
+		return err
+	}
+	for n := 0; d.More(); n++ {
+		if n == maxManifestKeys {
+			return fmt.Errorf("more than %d keys", maxManifestKeys)
+		}
+		if err := f(n); err != nil {
+			return err
+		}
 	}
 	return d.expect(']')
 }

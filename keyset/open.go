@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -55,7 +56,12 @@ func (m *Manifest) Open(ctx context.Context, open Opener) (*Set, error) {
 	if len(problems) != 0 {
 		return nil, errors.Join(problems...)
 	}
-	return New(m.Revision, keys...)
+	s, err := New(m.Revision, keys...)
+	if err != nil {
+		return nil, err
+	}
+	s.removed = slices.Clone(m.Removed)
+	return s, nil
 }
 
 // open opens one key and compares what comes with what m says.

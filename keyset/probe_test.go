@@ -58,7 +58,7 @@ func TestProbeFollowsTheRing(t *testing.T) {
 		require.NoError(t, ring.Promote("C"))
 		assert.Equal(t, "B:active C:retiring A:revoked", states(probe.Load()))
 
-		require.NoError(t, ring.Remove("B", 0))
+		require.NoError(t, ring.RemoveUnchecked("B", "out of use"))
 		assert.Equal(t, "C:retiring A:revoked", states(probe.Load()), "removed: nothing seals")
 		assert.Empty(t, sealing(probe.Load()))
 		assert.Equal(t, []keyset.ID{"C"}, opening(probe.Load()), "and all else opens")

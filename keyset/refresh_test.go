@@ -83,7 +83,7 @@ func TestRefresh(t *testing.T) {
 	t.Run("removed during the self-test", func(t *testing.T) {
 		m := cert("B", "seal 1")
 		r := start(t, m, keyset.Retiring)
-		m.test = func(context.Context) error { return r.Remove("B", 0) }
+		m.test = func(context.Context) error { return r.RemoveUnchecked("B", "out of use") }
 		assert.ErrorIs(t, r.Refresh(t.Context(), cert("B", "seal 2"), ""), keyset.ErrNotFound)
 		assert.Equal(t, "A:active C:active", states(r.Load()))
 	})

@@ -204,6 +204,6 @@ func (u Usage) busy(at time.Time, idle time.Duration) error {
 	case u.LastUsed().Equal(u.LastUnsigned):
 		when += ", by a message without a signature"
 	}
-	return fmt.Errorf("it was %s, %v before, and must be idle for %v; if you know that it is out of use, remove it with an idle time of zero",
+	return fmt.Errorf("it was %s, %v before, and must be idle for %v; if you know that it is out of use, remove it unchecked, with the reason",
 		when, unused.Truncate(time.Second), idle)
 }

@@ -135,7 +135,7 @@ func TestMergeNeverMakesIdler(t *testing.T) {
 			}
 			assert.ErrorIs(t, err, tt.want)
 			assert.ErrorContains(t, err, tt.text)
-			assert.NoError(t, r.Remove("old", 0), "the way out for who knows")
+			assert.NoError(t, r.RemoveUnchecked("old", "out of use"), "the way out for who knows")
 		})
 	}
 }

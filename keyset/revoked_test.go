@@ -42,7 +42,7 @@ func TestRevokedStaysRevoked(t *testing.T) {
 	}{
 		{"Promote", func(t *testing.T, r *keyset.Ring) error { return r.Promote("R") }, keyset.ErrTransition},
 		{"Retire", func(t *testing.T, r *keyset.Ring) error { return r.Retire("R") }, keyset.ErrTransition},
-		{"Remove", func(t *testing.T, r *keyset.Ring) error { return r.Remove("R", 0) }, keyset.ErrTransition},
+		{"Remove", func(t *testing.T, r *keyset.Ring) error { return r.RemoveUnchecked("R", "out of use") }, keyset.ErrTransition},
 		{"Acknowledge", func(t *testing.T, r *keyset.Ring) error { return r.Acknowledge("R", "echo") }, keyset.ErrTransition},
 		{"Add", func(t *testing.T, r *keyset.Ring) error { return r.Add(t.Context(), ownCert.key("R"), "") }, keyset.ErrDuplicate},
 		{"Probe", func(t *testing.T, r *keyset.Ring) error { _, err := r.Probe("R"); return err }, keyset.ErrTransition},

@@ -26,15 +26,16 @@ var (
 // A ringState is everything that a change replaces at once. It is immutable but
 // for the counters, which successive states share.
 type ringState struct {
-	set     *Set
-	given   *Manifest // what was read last; nil if nothing was
-	outcome Outcome   // of reading it
-	uses    map[ID]*counters
-	reports map[string]Report // of other replicas, by name
-	gone    map[ID]string     // the keys that were removed, with the evidence that they had
-	told    map[ID]string     // evidence that this process was told, and no manifest has
-	start   bool              // the ring began with what was given
-	unread  map[ID]State      // the keys that could not be opened then, nor since, as they were to be
+	set       *Set
+	given     *Manifest // what was read last; nil if nothing was
+	outcome   Outcome   // of reading it
+	uses      map[ID]*counters
+	reports   map[string]Report // of other replicas, by name
+	gone      map[ID]string     // the keys that were removed, with the evidence that they had
+	told      map[ID]string     // evidence that this process was told, and no manifest has
+	start     bool              // the ring began with what was given
+	unchecked []Removal         // the traces that this process left
+	unread    map[ID]State      // the keys that could not be opened then, nor since, as they were to be
 }
 
 var emptyState = &ringState{set: new(Set)}

@@ -22,7 +22,7 @@ func TestRemovedMaterialIsReleased(t *testing.T) {
 	material = nil
 	runtime.GC()
 	require.NotNil(t, secret.Value())
-	require.NoError(t, r.Remove("B", 0))
+	require.NoError(t, r.RemoveUnchecked("B", "out of use"))
 	runtime.GC()
 	assert.Nil(t, secret.Value())
 	runtime.KeepAlive(r)
@@ -37,7 +37,7 @@ func TestLastRevision(t *testing.T) {
 		"Refresh":     r.Refresh(t.Context(), ownCert.key("B"), "file:b"),
 		"Acknowledge": r.Acknowledge("B", "echo"),
 		"Promote":     r.Promote("C"),
-		"Remove":      r.Remove("B", 0),
+		"Remove":      r.RemoveUnchecked("B", "out of use"),
 	} {
 		assert.ErrorContains(t, err, "revision", name)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -200,16 +201,32 @@ func (r *Ring) RevokeAll(ids ...ID) (revoked []ID) {
 // It returns [ErrBusy] unless the key has been idle for at least the given time, as
 // far as the least informed replica knows (see [Usage.Idle] and [Ring.Merge]; the
 // error says when it was last used), [ErrUnproven] if no other key has opened a
-// message since this one last did, and [ErrLastOpener] if none could. An idle time
-// of zero skips the first two questions: it is the way out if a person knows that
-// the key is out of use. A key that has no part in opening is not asked the last two.
+// message since this one last did, and [ErrLastOpener] if none could. A key that has
+// no part in opening is not asked the last two. See [Ring.RemoveUnchecked] for the way
+// out.
 //
 // It returns [ErrNotFound] if there is no such key, [ErrTransition] if it is
-// Active or Revoked, and an error if it is the only key or idle is negative.
+// Active or Revoked, and an error if it is the only key or idle is not positive.
 func (r *Ring) Remove(id ID, idle time.Duration) error {
-	if idle < 0 {
-		return fmt.Errorf("keyset: key %.128q: an idle time of %v", id, idle)
+	if idle <= 0 {
+		return fmt.Errorf("keyset: key %.128q: an idle time of %v; RemoveUnchecked takes a reason instead", id, idle)
 	}
+	return r.remove(id, idle, "")
+}
+
+// RemoveUnchecked removes a key as Remove does, without the questions about usage:
+// [ErrBusy], and that another key has opened a message since. It is the way out if a
+// person knows that the key is out of use, and undoes an Add. Messages under way to a
+// key that was in use are lost. reason must not be empty: it stays in the manifest with
+// the time, for whoever asks later; see [Removal].
+func (r *Ring) RemoveUnchecked(id ID, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return fmt.Errorf("keyset: key %.128q: say why it is removed unchecked", id)
+	}
+	return r.remove(id, 0, reason)
+}
+
+func (r *Ring) remove(id ID, idle time.Duration, reason string) error {
 	return r.change(func(cur *ringState) (*ringState, error) {
 		e, err := cur.set.entry(id)
 		if err != nil {
@@ -219,6 +236,33 @@ func (r *Ring) Remove(id ID, idle time.Duration) error {
 		if err != nil {
 			return nil, err
 		}
-		return cur.step(e, nil, s, idle)
+		next, err := cur.step(e, nil, s, idle)
+		if err == nil && idle == 0 {
+			next.leave(Removal{e.info.ID, clock(), reason})
+		}
+		return next, err
 	})
+}
+
+// leave adds a trace to a state that is not in force yet.
+func (next *ringState) leave(trace Removal) {
+	next.unchecked = append(slices.Clone(next.unchecked), trace)
+	next.set = next.set.traced(trace)
+}
+
+// traced returns s with traces that it does not have.
+func (s *Set) traced(traces ...Removal) *Set {
+	all := slices.Clone(s.removed)
+	for _, t := range traces {
+		if !slices.ContainsFunc(all, t.same) {
+			all = append(all, t)
+		}
+	}
+	t := *s
+	t.removed = all[max(0, len(all)-maxRemoved):]
+	return &t
+}
+
+func (t Removal) same(u Removal) bool {
+	return t.ID == u.ID && t.At.Equal(u.At) && t.Reason == u.Reason
 }

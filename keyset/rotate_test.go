@@ -197,7 +197,7 @@ func TestRemove(t *testing.T) {
 		{"silence proves nothing", pair(ownCert, keyset.Retiring), nil, day, keyset.ErrUnproven, "key B"},
 		{"not counted for long enough", pair(ownCert, keyset.Retiring), []use{{"A", 1, false}}, 5 * day, keyset.ErrBusy, "since counting began at 2000-01-02T00:00:00Z"},
 		{"unused, and the other has opened", pair(ownCert, keyset.Pending), []use{{"A", 90, false}}, day, nil, ""},
-		{"zero asks neither", pair(ownCert, keyset.Retiring), []use{{"B", 0, false}}, 0, nil, ""},
+		{"a person answers both", pair(ownCert, keyset.Retiring), []use{{"B", 0, false}}, 0, nil, ""},
 		{"proof by a key that has been revoked", append(pair(ownCert, keyset.Retiring), ownCert.in(keyset.Revoked, "R")), []use{{"B", 30, false}, {"R", 1, false}}, day, keyset.ErrUnproven, ""},
 
 		{"a key that only seals needs no proof", pair(ownSign, keyset.Retiring), []use{{"B", 30, true}}, day, nil, ""},
@@ -227,7 +227,11 @@ func TestRemove(t *testing.T) {
 					}
 				}
 				before := r.Load()
-				err := r.Remove("B", tt.idle)
+				remove := func() error { return r.Remove("B", tt.idle) }
+				if tt.idle == 0 {
+					remove = func() error { return r.RemoveUnchecked("B", "known to be out of use") }
+				}
+				err := remove()
 				if tt.want == nil && tt.text == "" {
 					require.NoError(t, err)
 					assert.NotContains(t, states(r.Load()), "B:")
@@ -246,7 +250,7 @@ func TestRemove(t *testing.T) {
 			})
 		})
 	}
-	assert.ErrorIs(t, newRing(t, ownCert.in(keyset.Active, "A")).Remove("B", 0), keyset.ErrNotFound)
+	assert.ErrorIs(t, newRing(t, ownCert.in(keyset.Active, "A")).RemoveUnchecked("B", "out of use"), keyset.ErrNotFound)
 }
 
 // TestRotation goes through the six steps with our own certificate, and back
@@ -261,7 +265,7 @@ func TestRotation(t *testing.T) {
 		require.NoError(t, r.Add(t.Context(), ownCert.key("new"), "file:new"))
 		assert.Equal(t, []keyset.ID{"old"}, sealing(r.Load()))
 		assert.Equal(t, []keyset.ID{"old", "new"}, opening(r.Load()))
-		require.NoError(t, r.Remove("new", 0), "undone")
+		require.NoError(t, r.RemoveUnchecked("new", "out of use"), "undone")
 		require.NoError(t, r.Add(t.Context(), ownCert.key("new"), "file:new"))
 
 		probe, err := r.Probe("new")

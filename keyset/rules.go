@@ -17,8 +17,8 @@ type change struct {
 	ring    *ringState // what was counted, and what was removed
 	now     time.Time
 
-	// idle is how long a key must have been unused before it stops to open. A
-	// person who gives zero answers the questions of usage.
+	// idle is how long a key must have been unused before it stops to open. It is
+	// zero if a person answers the questions of usage.
 	idle time.Duration
 
 	// away is set for manifests: whoever reads one may have missed others.
@@ -278,7 +278,7 @@ func (c *change) succeeded() error {
 	case c.others(took):
 		return nil
 	case unsigned:
-		return errors.New("since it last did, other keys have opened only messages without a signature, which a stranger can make; if you know that it is out of use, remove it with an idle time of zero")
+		return errors.New("since it last did, other keys have opened only messages without a signature, which a stranger can make; if you know that it is out of use, remove it unchecked, with the reason")
 	}
 	return errors.New("since it last did, no other key has opened a message")
 }

@@ -256,13 +256,17 @@ func TestStepsAskTheTable(t *testing.T) {
 		"promote what is active":  {ring.Promote("A"), keyset.ErrTransition, "key A: it is active already"},
 		"promote without proof":   {ring.Promote("B"), keyset.ErrUnproven, "key B: it has not been acknowledged; probe it"},
 		"retire the last":         {ring.Retire("A"), keyset.ErrLastActive, "key A: promote its successor first"},
-		"remove what is active":   {ring.Remove("A", 0), keyset.ErrTransition, "key A: it is active, and only a pending or retiring key can be removed; retire it first"},
+		"remove what is active":   {ring.RemoveUnchecked("A", "out of use"), keyset.ErrTransition, "key A: it is active, and only a pending or retiring key can be removed; retire it first"},
 		"add what is there":       {ring.Add(t.Context(), ownSign.key("A"), ""), keyset.ErrDuplicate, "key A is active; a newer copy of it enters with Refresh"},
 		"remove what is busy":     {ring.Remove("B", time.Hour), keyset.ErrBusy, "key B: it was not used since counting began at"},
-		"the way out of busy":     {ring.Remove("B", time.Hour), keyset.ErrBusy, "remove it with an idle time of zero"},
+		"an idle time of nothing": {ring.Remove("B", 0), nil, "RemoveUnchecked takes a reason instead"},
+		"no reason":               {ring.RemoveUnchecked("B", " "), nil, "say why"},
+		"the way out of busy":     {ring.Remove("B", time.Hour), keyset.ErrBusy, "remove it unchecked, with the reason"},
 		"revoke what is not here": {ring.Revoke("Z"), keyset.ErrNotFound, ""},
 	} {
-		assert.ErrorIs(t, tt.err, tt.want, name)
+		if tt.want != nil {
+			assert.ErrorIs(t, tt.err, tt.want, name)
+		}
 		assert.ErrorContains(t, tt.err, tt.text, name)
 	}
 	wide := peerVerify.key("V", func(i *keyset.Info) { i.Use = both })

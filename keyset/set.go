@@ -36,6 +36,7 @@ type Set struct {
 	editing  bool // holds tombstones that are not revoked
 	keys     []*entry
 	index    map[ID]int // into keys
+	removed  []Removal  // oldest first
 }
 
 // An entry is immutable and shared by the sets that are derived from each
@@ -153,7 +154,7 @@ func build(revision uint64, entries []*entry, problems ...error) (*Set, error) {
 // derive returns s with other entries, which need no checks: those of s, changed
 // in ways that keep a set valid.
 func (s *Set) derive(revision uint64, entries []*entry) *Set {
-	d := &Set{revision: revision, format: s.format, private: s.private, keys: entries}
+	d := &Set{revision: revision, format: s.format, private: s.private, keys: entries, removed: s.removed}
 	d.index = make(map[ID]int, len(entries))
 	for n, e := range entries {
 		d.index[e.info.ID] = n
@@ -224,8 +225,8 @@ func (s *Set) Lookup(id ID) (Key, bool) {
 	return Key{}, false
 }
 
-// Public returns a set of the public halves, without sources, notes, and
-// evidence. Revoked keys are left out; if all are revoked, the set is empty.
+// Public returns a set of the public halves, without sources, notes, evidence, and
+// traces. Revoked keys are left out; if all are revoked, the set is empty.
 func (s *Set) Public() *Set {
 	entries := make([]*entry, 0, len(s.keys))
 	for _, e := range s.keys {
@@ -241,7 +242,7 @@ func (s *Set) Public() *Set {
 		}
 	}
 	public := s.derive(s.revision, entries)
-	public.private = false
+	public.private, public.removed = false, nil
 	return public
 }
 

@@ -179,7 +179,7 @@ func TestZeroValues(t *testing.T) {
 	assert.ErrorIs(t, r.Promote("A"), keyset.ErrNotFound)
 	assert.ErrorIs(t, r.Retire("A"), keyset.ErrNotFound)
 	assert.ErrorIs(t, r.Revoke("A"), keyset.ErrNotFound)
-	assert.ErrorIs(t, r.Remove("A", 0), keyset.ErrNotFound)
+	assert.ErrorIs(t, r.RemoveUnchecked("A", "out of use"), keyset.ErrNotFound)
 	assert.ErrorIs(t, r.Acknowledge("A", "x"), keyset.ErrNotFound)
 	assert.Empty(t, r.RevokeAll("A"))
 	assert.Empty(t, r.Usages())

@@ -133,7 +133,7 @@ func TestKeyEndedTooEarly(t *testing.T) {
 // holds back: removing the key here would be refused.
 func revokeFirst(t *testing.T, ring *keyset.Ring) {
 	for k := range ring.Load().All() {
-		require.Error(t, ring.Remove(k.ID(), 0))
+		require.Error(t, ring.RemoveUnchecked(k.ID(), "out of use"))
 		require.NoError(t, ring.Revoke(k.ID()))
 		return
 	}

@@ -36,6 +36,8 @@ func runCheck(ctx context.Context, c *call) error {
 	c.flags.Var(&lead, "lead", "report a key this `long` before its end")
 	c.flags.Var(&linger, "linger", "report a key that has been retiring for `longer` than this; 0d for never")
 	c.flags.Var(&lifetime, "max-lifetime", "report a key that is valid for `longer` than this; 0d for never")
+	trace := span(30 * 24 * time.Hour)
+	c.flags.Var(&trace, "trace", "report a key that was removed unchecked for this `long`; 0d for never")
 	bits := c.flags.Int("min-rsa", 2048, "the smallest RSA modulus, in `bits`")
 	subkey := c.flags.Bool("subkey", false, "report an OpenPGP certificate without a subkey to encrypt to")
 	at := c.flags.String("at", "", "what will be reported at this `date`: 2027-01-31")
@@ -64,7 +66,7 @@ func runCheck(ctx context.Context, c *call) error {
 		}
 	}
 	for _, f := range s.Check(now, keyset.Requirements{
-		Lead: time.Duration(lead), MaxLifetime: time.Duration(lifetime), MinRSABits: *bits, Linger: time.Duration(linger), Subkey: *subkey,
+		Lead: time.Duration(lead), MaxLifetime: time.Duration(lifetime), MinRSABits: *bits, Linger: time.Duration(linger), Subkey: *subkey, Trace: time.Duration(trace),
 	}) {
 		reports = append(reports, findingReport{ID: f.ID, Problem: string(f.Problem), When: f.When.UTC(), Text: f.String()})
 	}

@@ -28,7 +28,7 @@ ID, eight characters of its begin or end, a name, or a source.
   acknowledge KEY EVIDENCE   the partner has shown that it can use the key: "echo 2026-12-03"
   promote KEY                active: it seals
   retire KEY                 retiring: it only opens
-  remove KEY                 gone; asks the usage of every replica, see -usage and -idle
+  remove KEY                 gone; asks the usage of every replica, see -usage, -idle, -unchecked
   revoke KEY                 used for nothing, at once and for ever
   refresh KEYFILE            a newer copy of a key that is listed
 
@@ -51,13 +51,15 @@ type rotation struct {
 	public bool
 	idle   span
 	usage  list
+	why    string // why usage is not asked
 	now    time.Time
 }
 
 func runRotate(ctx context.Context, c *call) error {
 	r := &rotation{c: c, keys: keyReader{c: c}, idle: span(7 * 24 * time.Hour), now: time.Now()}
 	c.flags.BoolVar(&r.public, "public", false, "init: list public halves, of a partner's keys")
-	c.flags.Var(&r.idle, "idle", "remove: how `long` the key must have been unused; 0d asks nobody, for when you know")
+	c.flags.Var(&r.idle, "idle", "remove: how `long` the key must have been unused")
+	c.flags.StringVar(&r.why, "unchecked", "", "remove: ask nobody, for the `reason` that the key is known to be out of use; the manifest keeps it")
 	c.flags.Var(&r.usage, "usage", "remove: a `file` with the keyset.Report of one replica; again for each")
 	r.keys.flag()
 	if err := c.parse(1, 1<<10); err != nil {
@@ -241,8 +243,11 @@ func (r *rotation) source(file string) (string, error) {
 // remove asks what the replicas have counted: this program has seen no traffic.
 func (r *rotation) remove(_ context.Context, ring *keyset.Ring, args []string) error {
 	return onKey(ring, args[0], func(id keyset.ID) error {
-		if r.idle != 0 && len(r.usage) == 0 {
-			return misuse("give the usage of every replica with -usage, or -idle 0d if you know that the key is out of use")
+		if r.why != "" {
+			return ring.RemoveUnchecked(id, r.why)
+		}
+		if len(r.usage) == 0 {
+			return misuse("give the usage of every replica with -usage; or the reason with -unchecked if you know that the key is out of use")
 		}
 		for _, file := range r.usage {
 			raw, err := r.c.read(file, "-usage", maxKeyFile)

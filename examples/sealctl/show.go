@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,7 +26,7 @@ func due(s *keyset.Set) map[keyset.ID]map[string]string {
 		for name, try := range map[string]func(*keyset.Ring) error{
 			"promote": func(r *keyset.Ring) error { return r.Promote(k.ID()) },
 			"retire":  func(r *keyset.Ring) error { return r.Retire(k.ID()) },
-			"remove":  func(r *keyset.Ring) error { return r.Remove(k.ID(), 0) },
+			"remove":  func(r *keyset.Ring) error { return r.RemoveUnchecked(k.ID(), "asked") }, // usage is not known here
 		} {
 			if k.State == keyset.Revoked || name == "retire" && k.State != keyset.Active || name != "retire" && k.State == keyset.Active {
 				continue
@@ -59,6 +60,9 @@ func (r *rotation) show(ring *keyset.Ring) error {
 	}
 	for line := range strings.Lines(table.String()) {
 		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	for _, t := range s.Manifest().Removed {
+		fmt.Fprintf(&b, "removed unchecked: %s at %s: %s\n", t.ID, t.At.UTC().Format(time.RFC3339), strconv.Quote(t.Reason))
 	}
 	steps := due(s)
 	for k := range s.All() {

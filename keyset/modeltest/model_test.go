@@ -381,7 +381,7 @@ func (m *model) remove(t *rapid.T) {
 		return
 	}
 	m.drain()
-	err := m.parties[p][0].ring(own).Remove(id, 0)
+	err := m.parties[p][0].ring(own).RemoveUnchecked(id, "out of use")
 	if errors.Is(err, keyset.ErrLastOpener) {
 		return
 	}
@@ -390,7 +390,7 @@ func (m *model) remove(t *rapid.T) {
 	counts["removed"]++
 	// The other side has no use for it either: it must not be promoted again.
 	if other := m.parties[1-p][0].ring(!own); m.state(other, id) == keyset.Retiring {
-		if err := other.Remove(id, 0); err != nil && !errors.Is(err, keyset.ErrLastOpener) {
+		if err := other.RemoveUnchecked(id, "out of use"); err != nil && !errors.Is(err, keyset.ErrLastOpener) {
 			m.must(err)
 		}
 	}

@@ -68,7 +68,7 @@ func (w *world) tempting(i int, r *keyset.Ring) map[string]func(*keyset.Ring) {
 		})
 		all["promotes "+string(k.ID)] = func(r *keyset.Ring) { _ = r.Promote(k.ID) }
 		all["retires "+string(k.ID)] = func(r *keyset.Ring) { _ = r.Retire(k.ID) }
-		all[knowing+string(k.ID)] = func(r *keyset.Ring) { _ = r.Remove(k.ID, 0) }
+		all[knowing+string(k.ID)] = func(r *keyset.Ring) { _ = r.RemoveUnchecked(k.ID, "out of use") }
 		all["removes "+string(k.ID)] = func(r *keyset.Ring) { _ = r.Remove(k.ID, idleTicks*time.Hour) }
 	}
 	for _, id := range keyNames {

@@ -212,8 +212,8 @@ func (s *soak) rotate(done chan struct{}) {
 	check(s.t, owner.own.Retire(old))
 	check(s.t, partner.peer.Retire(old))
 	s.landed(done)
-	check(s.t, owner.own.Remove(old, 0))
-	check(s.t, partner.peer.Remove(old, 0))
+	check(s.t, owner.own.RemoveUnchecked(old, "out of use"))
+	check(s.t, partner.peer.RemoveUnchecked(old, "out of use"))
 	s.rotated++
 }
 
