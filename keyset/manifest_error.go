@@ -32,29 +32,11 @@ func (e *ManifestError) Error() string {
 func (e *ManifestError) Unwrap() error { return e.Err }
 
 // salvage returns the keys that bytes revoke that are no manifest.
-//
-// Every position outside of a string at which an object begins is tried. Inside of a
-// string no object can be read: its quotation marks are escaped there.
 func salvage(raw []byte) []ID {
 	count, revoked := map[ID]int{}, []ID(nil)
-	format := OpenPGP
-	if !bytes.Contains(raw, []byte(`"`+string(OpenPGP)+`"`)) {
-		format = JOSE
-	}
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '"':
-			i = endOfString(raw, i)
-		case '{':
-			id, state, size := entryAt(raw[i:])
-			if size == 0 {
-				continue
-			}
-			id = normal(format, id)
-			if count[id]++; state == Revoked && printable(id) {
-				revoked = append(revoked, id)
-			}
-			i += size - 1
+	for _, e := range salvaged(raw) {
+		if count[e.id]++; e.state == Revoked && printable(e.id) {
+			revoked = append(revoked, e.id)
 		}
 	}
 	var once []ID
@@ -66,48 +48,90 @@ func salvage(raw []byte) []ID {
 	return once
 }
 
-// endOfString returns the position of the quotation mark that ends the string.
+// A piece is a complete entry of bytes that may be no manifest: a flat object with
+// exactly one ID and one state, whatever else it has.
+type piece struct {
+	id       ID
+	state    State // zero if it is none
+	from, to int   // where the value of the state stands
+}
+
+// salvaged returns the complete entries.
+//
+// Every position outside of a string at which an object begins is tried. Inside of a
+// string no object can be read: its quotation marks are escaped there.
+func salvaged(raw []byte) (all []piece) {
+	format := formatOf(raw)
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			i = endOfString(raw, i)
+		case '{':
+			e, size := pieceAt(raw[i:])
+			if size == 0 {
+				continue
+			}
+			e.id, e.from, e.to = normal(format, e.id), e.from+i, e.to+i
+			all = append(all, e)
+			i += size - 1
+		}
+	}
+	return all
+}
+
+// formatOf guesses how IDs are spelled in bytes that are no manifest.
+func formatOf(raw []byte) Format {
+	if bytes.Contains(raw, []byte(`"`+string(OpenPGP)+`"`)) {
+		return OpenPGP
+	}
+	return JOSE
+}
+
+// endOfString returns the position of the quotation mark that ends the string, or of
+// the end of the line if the string is torn: JSON has no string of two lines.
 func endOfString(raw []byte, i int) int {
-	for i++; i < len(raw) && raw[i] != '"'; i++ {
-		if raw[i] == '\\' {
+	for i++; i < len(raw) && raw[i] != '"' && raw[i] != '\n'; i++ {
+		if raw[i] == '\\' && i+1 < len(raw) && raw[i+1] != '\n' {
 			i++
 		}
 	}
 	return i
 }
 
-// entryAt reads a flat object with exactly one ID and one state, whatever else it
-// has. The size is zero if there is none.
-func entryAt(raw []byte) (id ID, state State, size int) {
+// pieceAt reads a piece. The size is zero if there is none.
+func pieceAt(raw []byte) (e piece, size int) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return "", 0, 0
+		return piece{}, 0
 	}
 	ids, states := 0, 0
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return "", 0, 0
+			return piece{}, 0
 		}
 		name, _ := t.(string)
+		colon := int(d.InputOffset())
 		value, err := d.Token()
 		if _, nested := value.(json.Delim); err != nil || nested {
-			return "", 0, 0
+			return piece{}, 0
 		}
 		text, _ := value.(string)
 		// Members that differ in case are doubles too.
 		switch {
 		case strings.EqualFold(name, "id"):
-			id, ids = ID(text), ids+1
+			e.id, ids = ID(text), ids+1
 		case strings.EqualFold(name, "state"):
 			states++
-			if err := state.UnmarshalText([]byte(text)); err != nil {
-				state = 0
+			e.to = int(d.InputOffset())
+			e.from = e.to - len(bytes.TrimLeft(raw[colon:e.to], ": \t\r\n"))
+			if err := e.state.UnmarshalText([]byte(text)); err != nil {
+				e.state = 0
 			}
 		}
 	}
 	if _, err := d.Token(); err != nil || ids != 1 || states != 1 {
-		return "", 0, 0
+		return piece{}, 0
 	}
-	return id, state, int(d.InputOffset())
+	return e, int(d.InputOffset())
 }

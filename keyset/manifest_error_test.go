@@ -26,6 +26,7 @@ func TestManifestErrorRevokes(t *testing.T) {
 		"too many keys elsewhere":   {`{"id": "A", "state": "revoked"}, {"id": "B"}]}`, 2, []keyset.ID{"A"}},
 		"escaped names":             {`{"i\u0064": "A", "state": "revoked", "x": 1}]}`, 2, []keyset.ID{"A"}},
 		"several":                   {`{"id": "A", "state": "revoked", "x": 1}, {"id": "C", "state": "revoked"}]}`, 2, []keyset.ID{"A", "C"}},
+		"a string is torn before":   {`{"id": "B", "state": "act},` + "\n" + `{"id": "A", "state": "revoked"}]}`, 2, []keyset.ID{"A"}},
 		"the entry is torn":         {`{"id": "A", "state": "revoked"`, 2, nil},
 		"the ID is torn":            {`{"id": "A`, 2, nil},
 		"two states":                {`{"id": "A", "state": "active", "state": "revoked"}]}`, 2, nil},

@@ -43,6 +43,20 @@ func (m *Manifest) write(name string, allowed func(is []byte) error) error {
 	if err != nil {
 		return err
 	}
+	return editFile(name, func(is []byte) ([]byte, error) {
+		if err := allowed(is); err != nil {
+			return nil, err
+		}
+		if err := m.keepsRevoked(is); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, name)
+		}
+		return raw, nil
+	})
+}
+
+// editFile puts what edit makes of the file, of nothing if there is none, in its
+// place. Nobody else who uses it writes meanwhile.
+func editFile(name string, edit func(is []byte) ([]byte, error)) error {
 	if to, err := filepath.EvalSymlinks(name); err == nil {
 		name = to // the rename would replace the link, and followers read what it leads to
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -57,13 +71,11 @@ func (m *Manifest) write(name string, allowed func(is []byte) error) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := allowed(is); err != nil {
+	next, err := edit(is)
+	if err != nil {
 		return err
 	}
-	if err := m.keepsRevoked(is); err != nil {
-		return fmt.Errorf("%w: %s", err, name)
-	}
-	return replaceFile(name, raw)
+	return replaceFile(name, next)
 }
 
 // keepsRevoked returns an error if the bytes revoke a key that m does not.
@@ -71,24 +83,31 @@ func (m *Manifest) keepsRevoked(is []byte) error {
 	if len(is) == 0 {
 		return nil
 	}
-	var revoked []ID
-	var broken *ManifestError
-	if old, err := ReadManifest(bytes.NewReader(is)); err == nil {
-		revoked = old.revoked()
-	} else if errors.As(err, &broken) {
-		revoked = broken.Revoked
-	}
 	states := map[ID]State{}
 	for _, k := range m.Keys {
 		states[normal(m.Format, k.ID)] = k.State
 	}
 	var lost []error
-	for _, id := range revoked {
+	for _, id := range revokedBy(is) {
 		if states[id] != Revoked {
 			lost = append(lost, fmt.Errorf("%w: key %s", ErrRevocationLost, id))
 		}
 	}
 	return errors.Join(lost...)
+}
+
+// revokedBy returns the keys that bytes revoke, a manifest or not: those that a
+// follower revokes.
+func revokedBy(raw []byte) []ID {
+	m, err := ReadManifest(bytes.NewReader(raw))
+	var broken *ManifestError
+	switch {
+	case err == nil:
+		return m.revoked()
+	case errors.As(err, &broken):
+		return broken.Revoked
+	}
+	return nil
 }
 
 // replaceFile puts raw in the place of the named file.

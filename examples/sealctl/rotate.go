@@ -85,6 +85,10 @@ func runRotate(ctx context.Context, c *call) error {
 		if err != nil && step == "show" {
 			ring, err = r.load(ctx, states) // without the files there is less to show
 		}
+		var torn *keyset.ManifestError
+		if errors.As(err, &torn) && step == "revoke" {
+			return r.revokeTorn(keyset.ID(args[0]), torn)
+		}
 		if err != nil {
 			return err
 		}
@@ -294,6 +298,27 @@ func (r *rotation) load(ctx context.Context, need needs) (*keyset.Ring, error) {
 		}
 	}
 	return keyset.NewRing(s), nil
+}
+
+// revokeTorn revokes a key in a file that is no manifest at this moment. Nothing else in
+// it changes, because what else it should say is not clear.
+func (r *rotation) revokeTorn(id keyset.ID, torn *keyset.ManifestError) error {
+	if err := keyset.RevokeFile(r.file, id); err != nil {
+		return fmt.Errorf("nothing is written: %w; mend it, or revoke the key in the programs that run: keyset.Ring.RevokeAll(%q)", err, id)
+	}
+	text := fmt.Sprintf(`revoke: key %s is revoked in %s, which cannot be read: %v
+next: let every replica load this at once: programs that follow it take what it revokes,
+and nothing else of it. Then mend it, and keep every entry that is revoked, also one
+that stands behind the end
+`, id, r.file, torn)
+	return r.c.say(tornReport{id, torn.Line, torn.Error()}, text, false)
+}
+
+// A tornReport is what revoke says in JSON of a file that is no manifest.
+type tornReport struct {
+	Revoked keyset.ID `json:"revoked"`
+	Line    int       `json:"line,omitempty"`
+	Torn    string    `json:"torn"`
 }
 
 func (r *rotation) init(files []string) error {
