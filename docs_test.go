@@ -45,6 +45,7 @@ func TestCodeBlocks(t *testing.T) {
 		"go get github.com/sealwax/sealwax",
 		"go install github.com/sealwax/sealwax/examples/sealctl@latest",
 		"bash .ci/run",
+		"cd keyset/modeltest && go test -run 'TestSearch$' -timeout 24h -v -search.large", // a night
 		"go run -C bench .", // minutes of a quiet machine; its tests run it for a moment
 		"go run -C bench . -check",
 	}

@@ -2,6 +2,9 @@ package keyset
 
 import "strings"
 
+// RevokeIn is RevokeFile without the file.
+var RevokeIn = revokeIn
+
 // RuleTable returns the rules as the package documentation lists them.
 func RuleTable() string {
 	var b strings.Builder

