@@ -42,6 +42,14 @@ var (
 	// recently to be removed.
 	ErrBusy = errors.New("keyset: key still in use")
 
+	// ErrUnconfirmed is returned for a published key that waits for a person to
+	// confirm it.
+	ErrUnconfirmed = errors.New("keyset: published, and not confirmed")
+
+	// ErrNothingPublished is returned for a publication without a key that could be
+	// read: nothing follows from what may be a fault of a cache.
+	ErrNothingPublished = errors.New("keyset: no key is published")
+
 	// ErrStale is returned when the revision of a set is lower than one that
 	// was already in force.
 	ErrStale = errors.New("keyset: revision is not newer")

@@ -448,8 +448,8 @@ func TestStates(t *testing.T) {
 	bounds := []bound{
 		{two, 1, true, 10, 0},
 		{two, 1, false, leastSteps, 0},
-		{two, 2, false, 13, 0},
-		{three, 2, true, 8, 0},
+		{two, 2, false, 12, 0},
+		{three, 2, true, 7, 0},
 	}
 	if *largeSearch {
 		bounds = []bound{{two, 2, true, 0, 8 * time.Hour}, {three, 2, true, 0, 8 * time.Hour}}
