@@ -11,7 +11,8 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// WritePublicJWK writes the public half of k as a JWK.
+// WritePublicJWK writes the public half of k as a JWK, with the certificates that it
+// came with.
 func (k *Key) WritePublicJWK(w io.Writer) error {
 	jwk, err := k.publicKey().jwk()
 	if err != nil {
@@ -87,6 +88,9 @@ func (k *Key) jwk() (map[string]any, error) {
 		}
 	}
 	members["kid"] = k.info.Name
+	if len(k.chain) != 0 {
+		members["x5c"] = k.chain // which bounds the key (RFC 7517, Section 4.7)
+	}
 	if k.alg != "" {
 		members["alg"] = string(k.alg)
 	}

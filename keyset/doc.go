@@ -114,6 +114,13 @@
 // In short: everybody opens with a key before anybody seals with it, and nobody
 // seals with it any more before anybody stops opening with it.
 //
+// # Published keys
+//
+// Many partners rotate by publishing a set of keys at a URL. [TakePublished] brings a
+// ring up to such a set, through the steps above: a new key is pending, a key that is
+// published no longer is reported, and absence removes and revokes nothing. Transport is
+// the affair of the program; examples/published has one.
+//
 // # Concurrency
 //
 // Sets are immutable and Rings are synchronized: both are safe for concurrent
