@@ -80,38 +80,33 @@ func runRotate(ctx context.Context, c *call) error {
 	if len(args) != len(s.args) {
 		return misuse("%s takes %s", step, strings.Join(append([]string{"MANIFEST"}, s.args...), " "))
 	}
-	for {
-		ring, err := r.load(ctx, s.needs)
-		if err != nil && step == "show" {
-			ring, err = r.load(ctx, states) // without the files there is less to show
-		}
-		var torn *keyset.ManifestError
-		if errors.As(err, &torn) && step == "revoke" {
-			return r.revokeTorn(keyset.ID(args[0]), torn)
-		}
-		if err != nil {
-			return err
-		}
-		if step == "show" {
-			return r.show(ring)
-		}
-		before := ring.Load().Revision()
-		if err := s.run(ctx, ring, args); err != nil {
-			return refusal(err)
-		}
-		if ring.Load().Revision() == before {
-			return r.say(ring, "nothing to do: it is so already\n")
-		}
-		err = ring.Load().Manifest().ReplaceFile(r.file, r.was)
-		if errors.Is(err, keyset.ErrConflict) && step == "revoke" {
-			continue // a revocation does not wait for somebody to look at what another did
-		}
-		if err != nil {
-			return err
-		}
-		return r.say(ring, fmt.Sprintf("%s: revision %d\n%s\n", step, ring.Load().Revision(), s.next))
+	if step == "revoke" {
+		return r.revoke(ctx, args[0], s.next)
 	}
+	ring, err := r.load(ctx, s.needs)
+	if err != nil && step == "show" {
+		ring, err = r.load(ctx, states) // without the files there is less to show
+	}
+	if err != nil {
+		return err
+	}
+	if step == "show" {
+		return r.show(ring)
+	}
+	before := ring.Load().Revision()
+	if err := s.run(ctx, ring, args); err != nil {
+		return refusal(err)
+	}
+	if ring.Load().Revision() == before {
+		return r.say(ring, nothingToDo)
+	}
+	if err := ring.Load().Manifest().ReplaceFile(r.file, r.was); err != nil {
+		return err
+	}
+	return r.say(ring, fmt.Sprintf("%s: revision %d\n%s\n", step, ring.Load().Revision(), s.next))
 }
+
+const nothingToDo = "nothing to do: it is so already\n"
 
 // What a step must know of the keys of a manifest.
 type needs int
@@ -152,10 +147,7 @@ func (r *rotation) steps() map[string]step {
 			}},
 		"remove": {one, uses, "next: let every replica load this; then destroy the private half",
 			r.remove},
-		"revoke": {one, states, "next: let every replica load this at once, and tell the partner: it does not learn of it from us",
-			func(_ context.Context, ring *keyset.Ring, args []string) error {
-				return onKey(ring, args[0], ring.Revoke)
-			}},
+		"revoke": {args: one, next: "next: let every replica load this at once, and tell the partner: it does not learn of it from us"},
 	}
 }
 
@@ -300,18 +292,41 @@ func (r *rotation) load(ctx context.Context, need needs) (*keyset.Ring, error) {
 	return keyset.NewRing(s), nil
 }
 
-// revokeTorn revokes a key in a file that is no manifest at this moment. Nothing else in
-// it changes, because what else it should say is not clear.
-func (r *rotation) revokeTorn(id keyset.ID, torn *keyset.ManifestError) error {
+// revoke waits for nothing: neither for key files, nor for others who write, nor for a
+// file that can be read as a whole. What else a torn one should say is not clear, so that
+// nothing else in it changes.
+func (r *rotation) revoke(ctx context.Context, name, next string) error {
+	id := keyset.ID(name)
+	ring, err := r.load(ctx, states)
+	var torn *keyset.ManifestError
+	if err != nil && !errors.As(err, &torn) {
+		return err
+	}
+	if torn == nil {
+		err := onKey(ring, name, func(found keyset.ID) error { id = found; return nil })
+		if err != nil {
+			return err
+		}
+	}
 	if err := keyset.RevokeFile(r.file, id); err != nil {
 		return fmt.Errorf("nothing is written: %w; mend it, or revoke the key in the programs that run: keyset.Ring.RevokeAll(%q)", err, id)
 	}
-	text := fmt.Sprintf(`revoke: key %s is revoked in %s, which cannot be read: %v
+	if torn != nil {
+		text := fmt.Sprintf(`revoke: key %s is revoked in %s, which cannot be read: %v
 next: let every replica load this at once: programs that follow it take what it revokes,
 and nothing else of it. Then mend it, and keep every entry that is revoked, also one
 that stands behind the end
 `, id, r.file, torn)
-	return r.c.say(tornReport{id, torn.Line, torn.Error()}, text, false)
+		return r.c.say(tornReport{id, torn.Line, torn.Error()}, text, false)
+	}
+	before := ring.Load().Revision()
+	if ring, err = r.load(ctx, states); err != nil {
+		return err
+	}
+	if ring.Load().Revision() == before {
+		return r.say(ring, nothingToDo)
+	}
+	return r.say(ring, fmt.Sprintf("revoke: revision %d\n%s\n", ring.Load().Revision(), next))
 }
 
 // A tornReport is what revoke says in JSON of a file that is no manifest.
