@@ -44,8 +44,7 @@ func IdleFor(d time.Duration) ReloadOption {
 // An empty ring takes its first manifest on trust: nothing is known of what was
 // before. It asks the rules that need no history, and what they do not allow is in the
 // outcome and in force all the same. A key that cannot be opened is refused, and enters
-// when it can be. It is an error if something was refused and no key is left that seals
-// or opens.
+// when it can be. It is an error if none of those that could be opened seals or opens.
 //
 // The error reports that m as a whole cannot be used: it is no manifest, of another
 // format or half, [ErrStale], [ErrConflict], or ctx has ended. The ring is then as it
@@ -215,19 +214,19 @@ func (l *reload) next(cur *ringState) (*ringState, error) {
 	}
 	s.removed = l.m.Removed
 	s = s.traced(cur.unchecked...)
-	refused := p.refusals()
-	if fresh && len(refused) != 0 && !s.other(nil, func(e *entry) bool { return e.opens() || e.State == Active && e.info.Seals() }) {
-		return nil, p.nothing()
-	}
-	next := cur.next(s)
-	next.given = l.m
-	next.start = fresh || l.retries(cur) && cur.start
-	next.unread = map[ID]State{}
+	unread := map[ID]State{}
 	for _, k := range l.m.Keys {
 		if _, err := s.entry(k.ID); err != nil && (fresh || cur.unread[k.ID] != 0) {
-			next.unread[k.ID] = cmp.Or(cur.unread[k.ID], k.State)
+			unread[k.ID] = cmp.Or(cur.unread[k.ID], k.State)
 		}
 	}
+	if fresh && len(unread) != 0 && !s.other(nil, func(e *entry) bool { return e.opens() || e.State == Active && e.info.Seals() }) {
+		return nil, p.nothing()
+	}
+	refused := p.refusals()
+	next := cur.next(s)
+	next.given, next.unread = l.m, unread
+	next.start = fresh || l.retries(cur) && cur.start
 	next.outcome = Outcome{Revision: l.m.Revision, Changed: true, Refused: refused}
 	if l.retries(cur) && next.set.same(cur.set) {
 		next.set, next.outcome.Changed = cur.set, false

@@ -50,8 +50,8 @@ func TestStartAsksTheTable(t *testing.T) {
 		"what seals is lost, and another waits":   {ownCert, list{{"A", "active"}, {"B", "pending"}}, nil, "A", map[keyset.ID]error{"A": nil}, "B:pending"},
 		"one of two that seal is lost":            {ownSign, list{{"A", "active"}, {"B", "active"}}, nil, "A", map[keyset.ID]error{"A": nil}, "B:active"},
 		"what opens is lost":                      {ownCert, list{{"A", "active"}}, nil, "A", map[keyset.ID]error{"A": nil}, ""},
-		"nothing seals or opens":                  {ownSign, list{{"A", "retiring"}}, nil, "", map[keyset.ID]error{"A": keyset.ErrLastActive}, ""},
-		"nothing seals or opens, and one waits":   {ownSign, list{{"A", "retiring"}, {"B", "pending"}}, nil, "", map[keyset.ID]error{"A": keyset.ErrLastActive}, ""},
+		"nothing seals or opens":                  {ownSign, list{{"A", "retiring"}}, nil, "", map[keyset.ID]error{"A": keyset.ErrLastActive}, "A:retiring"},
+		"nothing seals or opens, and one waits":   {ownSign, list{{"A", "retiring"}, {"B", "pending"}}, nil, "", map[keyset.ID]error{"A": keyset.ErrLastActive}, "A:retiring B:pending"},
 		"nothing is left but one that cannot":     {ownSign, list{{"A", "active"}, {"B", "retiring"}}, nil, "A", map[keyset.ID]error{"A": nil, "B": keyset.ErrLastActive}, ""},
 		"a partner's certificate ends, and opens": {peerCert, list{{"A", "active"}, {"B", "active"}}, bounds("B", none, past), "", nil, "A:active B:active"},
 	} {
