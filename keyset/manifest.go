@@ -98,11 +98,11 @@ func ReadManifest(r io.Reader) (*Manifest, error) {
 		return nil, fmt.Errorf("keyset: manifest: larger than %d bytes", maxManifest)
 	}
 	d := &decoder{raw: raw, Decoder: json.NewDecoder(bytes.NewReader(raw))}
-	m, err := d.manifest()
-	if err != nil {
+	var read Manifest
+	if err := d.file(&read, "manifest"); err != nil {
 		return nil, &ManifestError{Line: d.line(), Revoked: salvage(raw), Err: err}
 	}
-	m = m.normal()
+	m := read.normal()
 	if err := m.check(); err != nil {
 		return nil, &ManifestError{Revoked: m.revoked(), Err: err}
 	}

@@ -15,9 +15,9 @@ import (
 // beside others. [Ring.Report] makes it, [Report.WriteTo] stores it as JSON, and
 // [Ring.Merge] tells it to a ring that removes keys.
 type Report struct {
-	Replica string    `json:"replica"` // a name that stays the same when the process is restarted
-	Made    time.Time `json:"made"`    // when; the newest report of a replica counts
-	Outcome Outcome   `json:"outcome"` // of the last Reload
+	Replica string    `json:"replica"`          // a name that stays the same when the process is restarted
+	Made    time.Time `json:"made"`             // when; the newest report of a replica counts
+	Outcome Outcome   `json:"outcome,omitzero"` // of the last Reload
 
 	// Ended says that the process opens and seals nothing after this report. The
 	// next process of the replica then knows all uses since those of this one
@@ -64,7 +64,8 @@ func ReadReport(r io.Reader) (Report, error) {
 		return Report{}, fmt.Errorf("keyset: report: larger than %d bytes", maxReport)
 	}
 	d := &decoder{raw: raw, Decoder: json.NewDecoder(bytes.NewReader(raw))}
-	p, err := d.report()
+	var p Report
+	err = d.file(&p, "report")
 	if err == nil {
 		err = p.check()
 	}
