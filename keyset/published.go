@@ -122,7 +122,9 @@ const (
 func TakePublished[K Material](ctx context.Context, r *Ring, p Publication[K], open Opener, policy PublicationPolicy) (PublicationOutcome, error) {
 	t := &taking{ctx: ctx, ring: r, open: open, policy: policy, there: map[ID]bool{}}
 	for _, err := range p.PassedOver {
-		t.out.PassedOver = append(t.out.PassedOver, err.Error())
+		if len(t.out.PassedOver) < maxPublished { // a stranger's text, perhaps
+			t.out.PassedOver = append(t.out.PassedOver, fmt.Sprintf("%.512s", err))
+		}
 	}
 	s := r.Load()
 	switch {
