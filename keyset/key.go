@@ -84,22 +84,10 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // and the bounds. It never includes the material.
 func (k Key) LogValue() slog.Value {
 	i := k.info()
-	attrs := []slog.Attr{
+	attrs := append([]slog.Attr{
 		slog.String("id", string(i.ID)),
 		slog.String("state", k.State.String()),
-	}
-	if i.Name != "" {
-		attrs = append(attrs, slog.String("name", i.Name))
-	}
-	attrs = append(attrs,
-		slog.String("format", string(i.Format)),
-		slog.Bool("private", i.Private),
-		slog.String("use", i.Use.String()),
-		slog.String("algorithm", i.Algorithm),
-	)
-	if i.Bits != 0 {
-		attrs = append(attrs, slog.Int("bits", i.Bits))
-	}
+	}, i.attrs()...)
 	notBefore, notAfter := k.bounds(i)
 	if !notBefore.IsZero() {
 		attrs = append(attrs, slog.Time("not_before", notBefore))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"log/slog"
 	"reflect"
 	"time"
 )
@@ -109,6 +110,28 @@ type Info struct {
 	Subkey    bool      // an OpenPGP certificate with a subkey to encrypt to
 	NotBefore time.Time // zero if the material has no lower bound
 	NotAfter  time.Time // the earliest end among the parts in use; zero if there is none
+}
+
+// LogValue implements [slog.LogValuer] with what is known of the key, apart from its
+// validity.
+func (i Info) LogValue() slog.Value {
+	return slog.GroupValue(append([]slog.Attr{slog.String("id", string(i.ID))}, i.attrs()...)...)
+}
+
+func (i Info) attrs() (attrs []slog.Attr) {
+	if i.Name != "" {
+		attrs = append(attrs, slog.String("name", i.Name))
+	}
+	attrs = append(attrs,
+		slog.String("format", string(i.Format)),
+		slog.Bool("private", i.Private),
+		slog.String("use", i.Use.String()),
+		slog.String("algorithm", i.Algorithm),
+	)
+	if i.Bits != 0 {
+		attrs = append(attrs, slog.Int("bits", i.Bits))
+	}
+	return attrs
 }
 
 // Seals reports whether the key has a part in sealing: a private key that signs

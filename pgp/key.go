@@ -180,14 +180,7 @@ func (k *Key) String() string { return string(k.info.ID) }
 func (k Key) Format(f fmt.State, verb rune) { fmt.Fprint(f, string(k.info.ID)) }
 
 // LogValue implements [slog.LogValuer] with the description of the key.
-func (k Key) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("id", string(k.info.ID)),
-		slog.String("name", k.info.Name),
-		slog.Bool("private", k.info.Private),
-		slog.String("use", k.info.Use.String()),
-		slog.String("algorithm", k.info.Algorithm))
-}
+func (k Key) LogValue() slog.Value { return k.info.LogValue() }
 
 // MarshalText returns the fingerprint, so that a key in JSON reveals nothing.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.info.ID), nil }
