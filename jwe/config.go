@@ -135,7 +135,7 @@ func New(c Config) (*Envelope, error) {
 	e.x, err = exchange.New(exchange.Config{
 		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge,
 		Waive: c.Waive, Observe: c.Observe, Now: c.Now, Evidence: waiveEvidence,
-	}, waiveEvidence, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV)
+	}, waiveEvidence, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV, waiveRSADualUse)
 	errs = append(errs, err)
 	if err == nil {
 		e.waived = waiversOf(c.Waive)

@@ -94,7 +94,11 @@ func TestCookbook(t *testing.T) {
 						assert.Equal(t, alg, m.Signers[0].Algorithm)
 						return
 					}
-					e := newEnvelope(t, jwe.Config{Own: set(t, keys...), Peer: set(t, public(other)...), Waive: waive})
+					own := keys
+					if alg == "RSA1_5" {
+						own = []*jwe.Key{mustKey(keys[0].WithAlgorithm(jwe.RSA1_5))}
+					}
+					e := newEnvelope(t, jwe.Config{Own: set(t, own...), Peer: set(t, public(other)...), Waive: waive})
 					m := open(t, e, token)
 					assert.Equal(t, f.Input.Plaintext, string(m.Payload))
 					assert.Equal(t, alg, m.Decrypter.Algorithm)
@@ -183,13 +187,13 @@ func TestKeysOfOthers(t *testing.T) {
 		"RFC7520-oct-130.json": "a symmetric key", "RFC7520-oct-enc.json": "a symmetric key", "RFC7520-oct-sig.json": "a symmetric key",
 		"ec-p256-alice.json": "P-256", "ec-p256-bob.json": "P-256", "ec-p256-private.pem": "P-256", "ec-p256-public.pem": "P-256",
 		"ec-p384-private.pem": "P-384", "ec-p384-public.pem": "P-384", "ec-p512-private.pem": "P-521", "ec-p512-public.pem": "P-521",
-		"ec-secp256k1-private.pem": "does not parse", "ec-secp256k1-public.pem": "does not parse",
-		"okp-ed448-private.pem": "does not parse", "okp-ed448-public.pem": "does not parse",
+		"ec-secp256k1-private.pem": "the curve secp256k1, which is not supported", "ec-secp256k1-public.pem": "the curve secp256k1, which is not supported",
+		"okp-ed448-private.pem": "of type Ed448, which is not supported", "okp-ed448-public.pem": "of type Ed448, which is not supported",
 		"okp-ed25519-private.json": "Ed25519", "okp-ed25519-public.json": "Ed25519",
 		"okp-x25519-alice.json": "X25519", "okp-x25519-bob.json": "X25519", "okp-x25519-charlie.json": "X25519",
 		"firebase-cert.pem": "RSA-2048", "rsa-openssl-private.pem": "RSA-4096", "rsa-openssl-public.pem": "RSA-4096",
-		"ssh-ecdsa-public.pem": "neither a JWK", "ssh-ed25519-public.pem": "neither a JWK", "ssh-rsa-public.pem": "neither a JWK",
-		"ssh-rsa-private.pem": "which is not a key",
+		"ssh-ecdsa-public.pem": "ssh-keygen -e", "ssh-ed25519-public.pem": "ssh-keygen -e", "ssh-rsa-public.pem": "ssh-keygen -e",
+		"ssh-rsa-private.pem": "ssh-keygen -p",
 	}
 	files, err := os.ReadDir(vectors(t, "joserfc", "tests", "keys"))
 	require.NoError(t, err)

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -15,8 +17,8 @@ var (
 	_ keyset.Refresher = (*Key)(nil)
 )
 
-// Digest implements [keyset.Digester]: SHA-256 over the use, the algorithm that the
-// key is bound to, the thumbprint of RFC 7638, which covers "kty" and its members, and
+// Digest implements [keyset.Digester]: SHA-256 over the use, the algorithms that the
+// key is bound to with spaces between them, the thumbprint of RFC 7638, which covers "kty" and its members, and
 // each certificate as DER. The "kid" is not part of it: it is the name in the manifest,
 // and stands there.
 //
@@ -29,7 +31,11 @@ func (k *Key) Digest() string {
 	}
 	thumbprint, _ := rawURL.DecodeString(string(k.info.ID))
 	field([]byte(k.info.Use.String()))
-	field([]byte(k.alg))
+	var algs []string
+	for _, a := range k.algs {
+		algs = append(algs, string(a))
+	}
+	field([]byte(strings.Join(algs, " ")))
 	field(thumbprint)
 	for _, der := range k.chain {
 		field(der)
@@ -51,7 +57,7 @@ func (k *Key) Refresh(newer keyset.Material) (merged keyset.Material, resealed b
 	if n.private == nil && n.info == k.info && n.Digest() == k.Digest() {
 		return k, false, nil
 	}
-	return n, n.info.Name != k.info.Name || n.info.Use != k.info.Use || n.alg != k.alg, nil
+	return n, n.info.Name != k.info.Name || n.info.Use != k.info.Use || !slices.Equal(n.algs, k.algs), nil
 }
 
 func (k *Key) samePublic(other *Key) bool {

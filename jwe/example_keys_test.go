@@ -19,16 +19,16 @@ func ExampleWriteJWKSet() {
 		log.Fatal(err)
 	}
 
-	keys, err := jwe.ReadKeys(&document)
+	keys, _, err := jwe.ReadKeys(&document, 0)
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, k := range keys {
-		fmt.Println(k)
+		fmt.Println(k.Info().Name, "for", k.Info().Use)
 	}
 	// Output:
-	// public P-256 key "sign-2027" for signing
-	// public P-256 key "enc-2027" for encryption
+	// sign-2027 for signing
+	// enc-2027 for encryption
 }
 
 // A key from a file that has no name for it: PEM has no "kid", so the partner's
@@ -43,10 +43,10 @@ MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
 		log.Fatal(err)
 	}
 	k = k.WithName("partner-2027")
+	fmt.Println(k.Info().Name)
 	fmt.Println(k)
-	fmt.Println(k.Info().ID)
 	// Output:
-	// public Ed25519 key "partner-2027" for signing
+	// partner-2027
 	// kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k
 }
 

@@ -41,7 +41,7 @@ func Example_standardPaymentsOlder() {
 				jwe.InsecureEncryptOnly("older profile; mutual TLS ends in this process"),
 			},
 		}
-	}, rsaPair)
+	}, rsa15Pair)
 	// Output:
 	// JWE {"alg":"RSA1_5","enc":"A128CBC-HS256","kid":"enc","zip":"DEF"}
 	// opened {"amount":"12.50"}
@@ -151,7 +151,7 @@ func Example_samsung() {
 				jwe.InsecureEncryptOnly("Samsung Wallet: the JWS is around the JWE"),
 			},
 		}
-	}, rsaPair)
+	}, rsa15Pair)
 	// Output:
 	// JWE {"alg":"RSA1_5","enc":"A128GCM","kid":"enc"}
 	// opened {"amount":"12.50"}
@@ -166,6 +166,17 @@ func rsaPair() (sign, decrypt *jwe.Key) {
 		log.Fatal(err)
 	}
 	decrypt, err = jwe.NewKey("enc", rsaKeys[1](), keyset.Encryption)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return sign, decrypt
+}
+
+// rsa15Pair is a pair whose decryption key is for RSA1_5 and nothing else: a JWK says so
+// itself.
+func rsa15Pair() (sign, decrypt *jwe.Key) {
+	sign, decrypt = rsaPair()
+	decrypt, err := decrypt.WithAlgorithm(jwe.RSA1_5)
 	if err != nil {
 		log.Fatal(err)
 	}

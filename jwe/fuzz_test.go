@@ -187,7 +187,7 @@ func FuzzReadKeys(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"AKP"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		keys, err := jwe.ReadKeys(bytes.NewReader(text))
+		keys, _, err := jwe.ReadKeys(bytes.NewReader(text), 0)
 		require.Equal(t, err == nil, len(keys) > 0)
 		for _, k := range keys {
 			checkKey(t, k)

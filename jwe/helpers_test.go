@@ -83,6 +83,13 @@ func encryption(t testing.TB, kid string, private crypto.PrivateKey) *jwe.Key {
 	return k
 }
 
+// forRSA15 returns a private key that does RSA1_5 and nothing else.
+func forRSA15(t testing.TB, kid string, private crypto.PrivateKey) *jwe.Key {
+	k, err := encryption(t, kid, private).WithAlgorithm(jwe.RSA1_5)
+	require.NoError(t, err)
+	return k
+}
+
 func public(keys ...*jwe.Key) []*jwe.Key {
 	var out []*jwe.Key
 	for _, k := range keys {

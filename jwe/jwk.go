@@ -3,126 +3,134 @@ package jwe
 import (
 	"bytes"
 	"crypto/ecdh"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// errPassOver says that a JWK is of a kind that is not known here.
-var errPassOver = errors.New("a type of key that is not supported")
-
 // jwkMembers are the members that mean something here.
 var jwkMembers = []string{
 	"kty", "crv", "kid", "use", "key_ops", "alg", "x", "y", "n", "e",
-	"d", "p", "q", "dp", "dq", "qi", "oth", "k", "x5c", "x5t#S256", "keys",
+	"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "x5c", "x5t#S256", "keys", "exp", "nbf", "revoked",
 }
 
-func parseJWKSet(text []byte) ([]*Key, error) {
-	object, err := parseObject(text, jwkMembers)
+// secretMembers are what only a private or a symmetric key has.
+var secretMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+
+func hasSecret(jwk map[string]any) bool {
+	return slices.ContainsFunc(secretMembers, func(name string) bool { _, present := jwk[name]; return present })
+}
+
+var errSymmetric = errors.New("a symmetric key; both parties need key pairs")
+
+func isSymmetric(jwk map[string]any) bool {
+	kty, _ := jwk["kty"].(string)
+	_, octets := jwk["k"]
+	return octets || kty == "oct" || kty == "oct-HSM"
+}
+
+// keyTypes are the values of "kty", with those that Azure Key Vault writes for a
+// public key whose other half is in hardware, and the members of each with a number.
+var keyTypes = map[string]struct {
+	kty     string
+	members []string
+}{
+	"RSA": {"RSA", []string{"n", "e", "d", "p", "q"}}, "RSA-HSM": {"RSA", []string{"n", "e", "d", "p", "q"}},
+	"EC": {"EC", []string{"crv", "x", "y", "d"}}, "EC-HSM": {"EC", []string{"crv", "x", "y", "d"}},
+	"OKP": {"OKP", []string{"crv", "x", "d"}},
+}
+
+// keyOfJWK checks what a JWK says about its key; the key itself is parsed by go-jose.
+// "kty" decides which members are looked at, as RFC 7517, Section 4, has it.
+func keyOfJWK(jwk map[string]any, given keyset.Use, strict bool) (*Key, error) {
+	if isSymmetric(jwk) {
+		return nil, errSymmetric
+	}
+	if _, revoked := jwk["revoked"]; revoked {
+		return nil, errors.New(`whoever published it has revoked it ("revoked")`)
+	}
+	said := map[string]string{}
+	err := textMembers(jwk, said, "kty", "kid", "use", "alg", "x5t#S256")
 	if err != nil {
-		return nil, fmt.Errorf("JWK Set: %w", err)
+		return nil, err
 	}
-	list, ok := object["keys"].([]any)
-	if !ok {
-		return nil, errors.New(`not a JWK Set: no array "keys"`)
+	kty, known := keyTypes[said["kty"]]
+	switch _, several := jwk["oth"]; {
+	case said["kty"] == "":
+		return nil, errors.New(`no "kty"`)
+	case !known:
+		return nil, errors.New(`a type of key that is not supported; RSA, EC, and OKP are`)
+	case several:
+		return nil, errors.New("an RSA key of more than two primes")
 	}
-	if len(list) > maxSetKeys {
-		return nil, fmt.Errorf("JWK Set of %d keys: %w", len(list), errTooLarge)
+	numbers := map[string]string{"kty": kty.kty}
+	if err := textMembers(jwk, numbers, kty.members...); err != nil {
+		return nil, err
 	}
-	var keys []*Key
-	for i, v := range list {
-		members, ok := v.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("key %d: not a JSON object", i+1)
-		}
-		k, err := keyOfJWK(members, 0)
-		if errors.Is(err, errPassOver) {
-			continue
-		}
-		if err != nil {
-			kid, _ := members["kid"].(string)
-			return nil, fmt.Errorf("key %d (kid %q): %w", i+1, cut(kid), err)
-		}
-		if len(keys) > 0 && (keys[0].private == nil) != (k.private == nil) {
-			return nil, fmt.Errorf("key %d (kid %q): a set mixes private and public keys", i+1, cut(k.info.Name))
-		}
-		keys = append(keys, k)
+	if err := checkCurve(kty.kty, numbers["crv"]); err != nil {
+		return nil, err
 	}
-	if len(keys) == 0 {
-		return nil, errors.New("a JWK Set without a key that is supported")
+	_, private := jwk["d"]
+	if !private && hasSecret(jwk) {
+		return nil, errors.New(`private members without the private key, "d"`)
 	}
-	return keys, nil
-}
-
-func parseJWK(text []byte, use keyset.Use) (*Key, error) {
-	members, err := parseObject(text, jwkMembers)
+	key, err := materialOfJWK(numbers, private)
 	if err != nil {
-		return nil, fmt.Errorf("JWK: %w", err)
+		return nil, err
 	}
-	return keyOfJWK(members, use)
+	f := finding{spec: spec{kid: said["kid"]}}
+	if private {
+		f.private = key
+	} else {
+		f.public = key
+	}
+	if err := f.usesOfJWK(jwk, said, private, kty.kty != "RSA"); err != nil {
+		return nil, err
+	}
+	if err := f.chainOfJWK(jwk["x5c"]); err != nil {
+		return nil, fmt.Errorf(`"x5c": %w`, err)
+	}
+	if x5t := said["x5t#S256"]; x5t != "" {
+		f.hints = append(f.hints, x5t)
+	}
+	if err := f.validityOfJWK(jwk); err != nil {
+		return nil, err
+	}
+	return f.key(given, strict)
 }
 
-// keyOfJWK checks what a JWK says about its key; the key itself is parsed by
-// go-jose. given is the use that the caller knows, perhaps none.
-func keyOfJWK(jwk map[string]any, given keyset.Use) (*Key, error) {
-	text := map[string]string{}
-	for _, name := range []string{"kty", "crv", "kid", "use", "alg", "x", "y", "n", "e", "d", "p", "q", "x5t#S256"} {
+// textMembers takes the members of those names that are there, and are strings.
+func textMembers(jwk map[string]any, into map[string]string, names ...string) error {
+	for _, name := range names {
 		v, present := jwk[name]
 		if !present {
 			continue
 		}
 		s, ok := v.(string)
 		if !ok {
-			return nil, fmt.Errorf("%q is not a string", name)
+			return fmt.Errorf("%q is not a string", name)
 		}
-		text[name] = s
+		into[name] = s
 	}
-	switch crv := kind(text["crv"]); text["kty"] {
-	case "RSA":
-	case "EC":
-		if crv != kindP256 && crv != kindP384 && crv != kindP521 {
-			return nil, errPassOver
-		}
-	case "OKP":
-		if crv != kindEd25519 && crv != kindX25519 {
-			return nil, errPassOver
-		}
-	case "oct":
-		return nil, errors.New("a symmetric key; both parties need key pairs")
-	case "":
-		return nil, errors.New(`no "kty"`)
-	default:
-		return nil, errPassOver
+	return nil
+}
+
+func checkCurve(kty, crv string) error {
+	supported := map[string][]kind{"EC": {kindP256, kindP384, kindP521}, "OKP": {kindEd25519, kindX25519}}[kty]
+	if supported == nil || slices.Contains(supported, kind(crv)) {
+		return nil
 	}
-	if _, multi := jwk["oth"]; multi {
-		return nil, errors.New("an RSA key of more than two primes")
+	if crv == "" {
+		return errors.New(`no "crv"`)
 	}
-	_, private := jwk["d"]
-	s, err := certifiedJWK(jwk, text)
-	if err != nil {
-		return nil, err
-	}
-	if s.use, err = useOfJWK(jwk, text, private, given); err != nil {
-		return nil, err
-	}
-	s.kid, s.alg = text["kid"], Algorithm(text["alg"])
-	if x5t := text["x5t#S256"]; x5t != "" {
-		s.hints = append(s.hints, x5t)
-	}
-	key, err := materialOfJWK(jwk, text, private)
-	if err != nil {
-		return nil, err
-	}
-	if private {
-		s.private = key
-	} else {
-		s.public = key
-	}
-	return newKey(s)
+	return curveError(crv)
 }
 
 // operations of "key_ops", RFC 7517, Section 4.3, and the half of the key
@@ -137,152 +145,157 @@ var operations = map[string]struct {
 	"deriveKey": {keyset.Encryption, true}, "deriveBits": {keyset.Encryption, true},
 }
 
-// useOfJWK brings together "use", "key_ops", "alg", and what the caller says:
-// each may be absent, and none may contradict another.
-func useOfJWK(jwk map[string]any, text map[string]string, private bool, given keyset.Use) (keyset.Use, error) {
-	use := given
-	narrow := func(name string, allowed keyset.Use) error {
-		if use == 0 {
-			use = allowed
-		}
-		if use &= allowed; use == 0 || given&^use != 0 {
-			return fmt.Errorf("%q contradicts the use of the key", name)
-		}
-		return nil
-	}
-	if u, present := text["use"]; present {
-		allowed, ok := map[string]keyset.Use{"sig": keyset.Signing, "enc": keyset.Encryption}[u]
+// usesOfJWK takes what "use", "key_ops", and "alg" say: each may be absent.
+func (f *finding) usesOfJWK(jwk map[string]any, said map[string]string, private, agrees bool) error {
+	whole := bothUses // of "use"
+	if u, present := said["use"]; present {
+		use, ok := map[string]keyset.Use{"sig": keyset.Signing, "enc": keyset.Encryption}[u]
 		if !ok {
-			return 0, fmt.Errorf(`"use" is %q`, cut(u))
+			return fmt.Errorf(`"use" is %q, and not "sig" or "enc"`, cut(u))
 		}
-		if err := narrow("use", allowed); err != nil {
-			return 0, err
+		f.says, whole = append(f.says, claim{`"use"`, use}), use
+	}
+	use, all, err := usesOfOperations(jwk["key_ops"], agrees, private)
+	switch {
+	case err != nil:
+		return err
+	case all&^whole != 0: // RFC 7517, Section 4.3: they should not be together, and must agree
+		return errors.New(`"key_ops" contradicts the use of the key, "use"`)
+	case use != 0:
+		f.says = append(f.says, claim{`"key_ops"`, use})
+	}
+	if alg, present := said["alg"]; present {
+		use := Algorithm(alg).use()
+		if use == 0 {
+			return fmt.Errorf(`"alg" is %q, which is not supported`, cut(alg))
 		}
+		f.says, f.algs = append(f.says, claim{`"alg"`, use}), []Algorithm{Algorithm(alg)}
 	}
-	allowed, err := usesOfOperations(jwk["key_ops"], text["kty"] != "RSA", private)
-	if err != nil {
-		return 0, err
-	}
-	if allowed != 0 {
-		if err := narrow("key_ops", allowed); err != nil {
-			return 0, err
-		}
-	}
-	if alg, present := text["alg"]; present {
-		allowed := Algorithm(alg).use()
-		if allowed == 0 {
-			return 0, fmt.Errorf(`"alg" is %q, which is not supported`, cut(alg))
-		}
-		if err := narrow("alg", allowed); err != nil {
-			return 0, err
-		}
-	}
-	if use == 0 {
-		return 0, errors.New(`neither "use" nor "key_ops" nor "alg", and no use given`)
-	}
-	return use, nil
+	return nil
 }
 
-// usesOfOperations returns zero if there are none to go by: an empty list is
-// what WebCrypto writes for a public key of ECDH.
-func usesOfOperations(v any, agrees, private bool) (keyset.Use, error) {
+// usesOfOperations returns what this half of the key may do, and what either may. Both
+// are zero if there is nothing to go by: an empty list is what WebCrypto writes for a
+// public key of ECDH.
+func usesOfOperations(v any, agrees, private bool) (use, all keyset.Use, err error) {
 	if v == nil {
-		return 0, nil
+		return 0, 0, nil
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return 0, errors.New(`"key_ops" is not an array`)
+		return 0, 0, errors.New(`"key_ops" is not an array`)
 	}
-	var use keyset.Use
 	var seen []string
 	for _, v := range list {
 		name, ok := v.(string)
 		if !ok || slices.Contains(seen, name) {
-			return 0, errors.New(`"key_ops" is not an array of different strings`)
+			return 0, 0, errors.New(`"key_ops" is not an array of different strings`)
 		}
 		seen = append(seen, name)
 		op, known := operations[name]
+		all |= op.use
 		// A public key that derives is the other half of an agreement.
 		if known && (op.private == private || agrees && (name == "deriveKey" || name == "deriveBits")) {
 			use |= op.use
 		}
 	}
 	if use == 0 && len(list) > 0 {
-		return 0, errors.New(`"key_ops" allows nothing that this half of the key does`)
+		return 0, 0, errors.New(`"key_ops" allows nothing that this half of the key does`)
 	}
-	return use, nil
+	return use, all, nil
 }
 
-// certifiedJWK takes the validity from the certificate of the key, if any.
-func certifiedJWK(jwk map[string]any, text map[string]string) (spec, error) {
-	chain, present := jwk["x5c"]
-	if !present {
-		return spec{}, nil
+// chainOfJWK takes what the certificate of the key says, if there is one.
+func (f *finding) chainOfJWK(v any) error {
+	if v == nil {
+		return nil
 	}
-	if list, ok := chain.([]any); !ok || len(list) == 0 || len(list) > 16 {
-		return spec{}, errors.New(`"x5c" is not a chain of certificates`)
+	list, ok := v.([]any)
+	if !ok || len(list) == 0 || len(list) > maxChain {
+		return errors.New("not a chain of certificates")
 	}
-	public := map[string]any{"x5c": chain}
-	for _, name := range []string{"kty", "crv", "x", "y", "n", "e"} {
-		if s, ok := text[name]; ok {
-			public[name] = s
+	var ders [][]byte
+	for _, v := range list {
+		s, _ := v.(string)
+		der, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			return errors.New("not base64 of certificates")
 		}
+		ders = append(ders, der)
 	}
-	parsed, err := parseJOSE(public) // which compares the two keys
-	if err != nil || len(parsed.Certificates) == 0 {
-		return spec{}, errors.New(`"x5c" does not parse, or is about another key`)
+	return f.certify(ders, "the certificate in \"x5c\"")
+}
+
+// validityOfJWK narrows the validity to what OpenID Federation, Section 8.7, lets a
+// publisher say.
+func (f *finding) validityOfJWK(jwk map[string]any) error {
+	var at [2]time.Time
+	for i, name := range []string{"nbf", "exp"} {
+		v, present := jwk[name]
+		if !present {
+			continue
+		}
+		date, ok := numericDate(v)
+		if !ok {
+			return fmt.Errorf("%q is no date in seconds", name)
+		}
+		at[i] = date
 	}
-	s := certified(parsed.Certificates[0])
-	for _, c := range parsed.Certificates[1:] {
-		s.chain = append(s.chain, c.Raw)
+	if at[0].After(f.notBefore) {
+		f.notBefore = at[0]
 	}
-	return s, nil
+	if !at[1].IsZero() && (f.notAfter.IsZero() || at[1].Before(f.notAfter)) {
+		f.notAfter = at[1]
+	}
+	return nil
 }
 
 // materialOfJWK parses the numbers of the key.
-func materialOfJWK(jwk map[string]any, text map[string]string, private bool) (any, error) {
-	if kind(text["crv"]) == kindX25519 {
-		return materialOfX25519(text, private)
+func materialOfJWK(numbers map[string]string, private bool) (any, error) {
+	if numbers["crv"] == string(kindX25519) {
+		return materialOfX25519(numbers, private)
 	}
-	names := []string{"kty", "crv", "x", "y", "n", "e"}
-	if private {
-		names = append(names, "d", "p", "q")
-	} else {
-		for _, name := range []string{"p", "q", "dp", "dq", "qi"} {
-			if _, present := jwk[name]; present {
-				return nil, errors.New("private members without the private key")
+	if _, size := ephemeralCurve(kind(numbers["crv"])); size != 0 {
+		for _, name := range []string{"x", "y", "d"} {
+			if s, present := numbers[name]; present {
+				numbers[name] = paddedText(s, size)
 			}
 		}
 	}
-	members := map[string]any{}
-	for _, name := range names {
-		if s, ok := text[name]; ok {
-			members[name] = s
-		}
+	return parseJOSE(numbers)
+}
+
+// paddedText is a coordinate with the leading zeros that some libraries leave out,
+// against RFC 7518, Section 6.2.1.2. What is no coordinate stays as it is.
+func paddedText(s string, size int) string {
+	octets, err := rawURL.DecodeString(strings.TrimRight(s, "="))
+	if err != nil || len(octets) == 0 || len(octets) >= size {
+		return s
 	}
-	parsed, err := parseJOSE(members)
-	if err != nil {
-		return nil, err
-	}
-	return parsed.Key, nil
+	return rawURL.EncodeToString(padded(octets, size))
+}
+
+func padded(octets []byte, size int) []byte {
+	return append(make([]byte, size-len(octets), size), octets...)
 }
 
 // parseJOSE is the one place where a third-party parser sees what strangers
 // wrote; that it panics is an error of the key, not of this program.
-func parseJOSE(members map[string]any) (jwk jose.JSONWebKey, err error) {
+func parseJOSE(members map[string]string) (key any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			jwk, err = jose.JSONWebKey{}, errors.New("a key that cannot be parsed")
+			key, err = nil, errors.New("a key that cannot be parsed")
 		}
 	}()
 	text, err := json.Marshal(members)
 	if err != nil {
-		return jose.JSONWebKey{}, err
+		return nil, err
 	}
+	var jwk jose.JSONWebKey
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&jwk); err != nil {
-		return jose.JSONWebKey{}, fmt.Errorf("the members of the key do not fit together: %w", err)
+		return nil, fmt.Errorf("the members of the key do not fit together: %w", err)
 	}
-	return jwk, nil
+	return jwk.Key, nil
 }
 
 func materialOfX25519(text map[string]string, private bool) (any, error) {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -21,13 +22,18 @@ import (
 
 // A Key is one JOSE key. It implements [keyset.Material], [keyset.Refresher], and
 // [keyset.Digester]. It is immutable and
-// safe for concurrent use. It prints and logs without its private half.
+// safe for concurrent use. It prints and marshals as its thumbprint, and logs as its
+// [keyset.Info].
 type Key struct {
-	info  keyset.Info
-	kind  kind
-	alg   Algorithm // that the key is bound to, perhaps none
-	hints []string  // other names of the key that a partner may write as "kid"
-	chain [][]byte  // the certificates that it came with, as DER
+	info   keyset.Info
+	kind   kind
+	algs   []Algorithm // that the key is bound to; for a use of which it has none, it is not
+	encKid string      // the "kid" to encrypt under, if it is not the name
+	hints  []string    // other names of the key that a partner may write as "kid"
+	chain  [][]byte    // the certificates that it came with, as DER
+
+	// What a remote RSA key without an algorithm was seen to do; nil for all others.
+	seen *atomic.Pointer[[]Algorithm]
 
 	public    crypto.PublicKey  // *rsa, *ecdsa, ed25519, or *ecdh for X25519
 	private   crypto.PrivateKey // the same, a *remoteKey, or nil
@@ -51,7 +57,8 @@ var _ keyset.Material = (*Key)(nil)
 // KeyExchanger does not see the context of the call.
 //
 // A use of Signing|Encryption is possible for RSA and the NIST curves, where a
-// partner insists on one key for both.
+// partner insists on one key for both. A private RSA key for both is not used without
+// [InsecureRSADualUse].
 func NewKey(kid string, private crypto.PrivateKey, use keyset.Use) (*Key, error) {
 	k, err := newKey(spec{kid: kid, use: use, private: private})
 	return k, prefixed(err)
@@ -67,7 +74,7 @@ func NewPublicKey(kid string, public crypto.PublicKey, use keyset.Use) (*Key, er
 // GenerateKey returns a new private key for one use: an RSA key of 3072 bits for
 // RSA-OAEP, RSA-OAEP-256, RSA1_5, PS256, and RS256 (and their larger siblings), an
 // EC key for ECDH-ES (with key wrapping or without), ES256, ES384, and ES512, an
-// Ed25519 key for EdDSA. The key is bound to the algorithm.
+// Ed25519 key for EdDSA and Ed25519. The key is bound to the algorithm.
 func GenerateKey(kid string, alg Algorithm) (*Key, error) {
 	var private crypto.PrivateKey
 	var err error
@@ -88,7 +95,7 @@ func GenerateKey(kid string, alg Algorithm) (*Key, error) {
 	if err != nil {
 		return nil, prefixed(err)
 	}
-	k, err := newKey(spec{kid: kid, use: alg.use(), alg: alg, private: private})
+	k, err := newKey(spec{kid: kid, use: alg.use(), algs: []Algorithm{alg}, private: private})
 	return k, prefixed(err)
 }
 
@@ -103,7 +110,7 @@ func prefixed(err error) error {
 type spec struct {
 	kid                 string
 	use                 keyset.Use
-	alg                 Algorithm
+	algs                []Algorithm
 	public              crypto.PublicKey  // one of
 	private             crypto.PrivateKey // these two
 	notBefore, notAfter time.Time
@@ -114,7 +121,7 @@ type spec struct {
 // newKey checks everything that makes a key unfit once, so that Seal and Open
 // have to ask only what a key is allowed to do.
 func newKey(s spec) (*Key, error) {
-	k := &Key{alg: s.alg}
+	k := &Key{algs: s.algs}
 	var err error
 	if s.private != nil {
 		err = k.takePrivate(s.private, s.use)
@@ -124,7 +131,7 @@ func newKey(s spec) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := k.checkUse(s.use, s.alg); err != nil {
+	if err := k.checkUse(s.use, s.algs); err != nil {
 		return nil, err
 	}
 	id, err := k.thumbprint()
@@ -149,7 +156,7 @@ func newKey(s spec) (*Key, error) {
 	return k, nil
 }
 
-func (k *Key) checkUse(use keyset.Use, alg Algorithm) error {
+func (k *Key) checkUse(use keyset.Use, algs []Algorithm) error {
 	const both = keyset.Signing | keyset.Encryption
 	switch {
 	case use == 0:
@@ -158,12 +165,16 @@ func (k *Key) checkUse(use keyset.Use, alg Algorithm) error {
 		return fmt.Errorf("unknown use %d", use)
 	case k.kind == kindEd25519 && use != keyset.Signing, k.kind == kindX25519 && use != keyset.Encryption:
 		return fmt.Errorf("an %s key is not for %s", k.kind, use)
-	case alg == "":
-		return nil
-	case alg.use() == 0:
-		return fmt.Errorf("bound to an algorithm that is not supported: %q", cut(string(alg)))
-	case alg.use() != use || !alg.fits(k.kind):
-		return fmt.Errorf("an %s key for %s cannot be bound to %s", k.kind, use, alg)
+	}
+	for _, alg := range algs {
+		switch {
+		case alg.use() == 0:
+			return fmt.Errorf("bound to an algorithm that is not supported: %q", cut(string(alg)))
+		case alg.use()&use == 0 || !alg.fits(k.kind):
+			return fmt.Errorf("an %s key for %s cannot be bound to %s", k.kind, use, alg)
+		case alg == RSA1_5 && (use != keyset.Encryption || len(algs) != 1):
+			return errors.New("a key for RSA1_5 does nothing else")
+		}
 	}
 	return nil
 }
@@ -179,6 +190,7 @@ func (k *Key) WithName(kid string) *Key {
 		panic("jwe: WithName: kid is not valid UTF-8 of at most 256 bytes")
 	}
 	out := *k
+	out.encKid = ""
 	if out.info.Name = kid; kid == "" {
 		out.info.Name = string(k.info.ID)
 	}
@@ -187,20 +199,24 @@ func (k *Key) WithName(kid string) *Key {
 
 // WithAlgorithm returns k bound to one algorithm, as a JWK with an "alg" is: it
 // does nothing else. It is for keys that cannot say it, those in PEM, in
-// certificates, and in key services, of which some know one padding alone. It
-// returns an error if k is bound to another, or does not fit.
+// certificates, and in key services, of which some know one padding alone. A key for
+// RSA1_5 must be bound to it. WithAlgorithm returns an error if k is bound to others,
+// has both uses, or does not fit.
 func (k *Key) WithAlgorithm(alg Algorithm) (*Key, error) {
-	if k.alg != "" && k.alg != alg {
-		return nil, fmt.Errorf("jwe: key %s is bound to %s already", k.info.ID, k.alg)
-	}
-	if alg == "" {
+	switch {
+	case len(k.algs) != 0 && !slices.Contains(k.algs, alg):
+		return nil, fmt.Errorf("jwe: key %s is bound to %s already", k.info.ID, names(k.algs))
+	case alg == "":
 		return nil, errors.New("jwe: WithAlgorithm: no algorithm")
+	case alg.use() != 0 && alg.use() != k.info.Use:
+		return nil, fmt.Errorf("jwe: an %s key for %s cannot be bound to %s", k.kind, k.info.Use, alg)
 	}
-	if err := k.checkUse(k.info.Use, alg); err != nil {
+	algs := []Algorithm{alg}
+	if err := k.checkUse(k.info.Use, algs); err != nil {
 		return nil, prefixed(err)
 	}
 	out := *k
-	out.alg = alg
+	out.algs, out.seen = algs, nil
 	return &out, nil
 }
 
@@ -216,13 +232,14 @@ func (k *Key) publicKey() *Key {
 		return k
 	}
 	out := *k
-	out.private, out.dhPrivate, out.info.Private = nil, nil, false
+	out.private, out.dhPrivate, out.seen, out.info.Private = nil, nil, nil, false
 	return &out
 }
 
 // SelfTest implements [keyset.Material]: it signs and verifies, encrypts and
 // decrypts, for every use of k. For a key elsewhere that asks the service, within
-// ctx.
+// ctx. An RSA key elsewhere that is bound to no algorithm tries each but RSA1_5, and
+// from then on does what it was seen to do: a service may know one padding alone.
 func (k *Key) SelfTest(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -230,6 +247,7 @@ func (k *Key) SelfTest(ctx context.Context) error {
 	if k.private == nil {
 		return fmt.Errorf("jwe: self-test of a public key: %w", errors.ErrUnsupported)
 	}
+	var seen []Algorithm
 	for _, test := range []struct {
 		use keyset.Use
 		run func(context.Context, Algorithm) error
@@ -237,15 +255,28 @@ func (k *Key) SelfTest(ctx context.Context) error {
 		if k.info.Use&test.use == 0 {
 			continue
 		}
-		alg, err := choose(k, test.use, "")
-		if err == nil {
-			err = test.run(ctx, alg)
-		}
+		works, err := k.test(ctx, test.use, test.run)
 		if err != nil {
 			return fmt.Errorf("jwe: self-test of key %s: %w", k.info.ID, err)
 		}
+		seen = append(seen, works...)
+	}
+	if k.seen != nil {
+		k.seen.Store(&seen)
 	}
 	return nil
+}
+
+// test returns what the key was seen to do where nothing says what it is for.
+func (k *Key) test(ctx context.Context, use keyset.Use, run func(context.Context, Algorithm) error) ([]Algorithm, error) {
+	if k.seen != nil && len(forUse(k.algs, use)) == 0 {
+		return probe(ctx, use, run)
+	}
+	alg, err := choose(k, use, "")
+	if err == nil {
+		err = run(ctx, alg)
+	}
+	return nil, err
 }
 
 func (k *Key) testSigning(ctx context.Context, alg Algorithm) error {
@@ -281,18 +312,28 @@ func (k *Key) testEncryption(ctx context.Context, alg Algorithm) error {
 	return err
 }
 
-// String returns the kid, the kind, and the use.
-func (k *Key) String() string {
-	half := "public"
-	if k.private != nil {
-		half = "private"
+// kid returns the name of the key for a use.
+func (k *Key) kid(use keyset.Use) string {
+	if use == keyset.Encryption && k.encKid != "" {
+		return k.encKid
 	}
-	return fmt.Sprintf("%s %s key %q for %s", half, k.info.Algorithm, cut(k.info.Name), k.info.Use)
+	return k.info.Name
 }
 
-// Format implements [fmt.Formatter] for the key and for a copy of its value:
-// every verb prints the same as String.
-func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
+// dual reports whether k is a private RSA key for both uses.
+func (k *Key) dual() bool {
+	return k.kind == kindRSA && k.private != nil && k.info.Use == keyset.Signing|keyset.Encryption
+}
 
-// LogValue implements [slog.LogValuer].
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+// String returns the thumbprint.
+func (k *Key) String() string { return string(k.info.ID) }
+
+// Format implements [fmt.Formatter]: every verb prints the thumbprint, of the key and
+// of a copy of its value.
+func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, string(k.info.ID)) }
+
+// LogValue implements [slog.LogValuer] with the description of the key.
+func (k Key) LogValue() slog.Value { return k.info.LogValue() }
+
+// MarshalText returns the thumbprint, so that a key in JSON reveals nothing.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.info.ID), nil }

@@ -198,7 +198,28 @@ func kindOf(c elliptic.Curve) (kind, error) {
 	case elliptic.P521():
 		return kindP521, nil
 	}
-	return "", errors.New("a curve that is not supported")
+	return "", curveError(c.Params().Name)
+}
+
+// kindOfKey returns the kind of an Edwards or Montgomery key, which implies its use.
+func kindOfKey(public crypto.PublicKey, private crypto.PrivateKey) kind {
+	key := private
+	if key == nil {
+		key = public
+	}
+	switch k := key.(type) {
+	case ed25519.PublicKey, ed25519.PrivateKey:
+		return kindEd25519
+	case *ecdh.PublicKey:
+		if k.Curve() == ecdh.X25519() {
+			return kindX25519
+		}
+	case *ecdh.PrivateKey:
+		if k.Curve() == ecdh.X25519() {
+			return kindX25519
+		}
+	}
+	return ""
 }
 
 func curveOf(c ecdh.Curve) (elliptic.Curve, error) {
@@ -242,16 +263,16 @@ func parseEphemeral(jwk map[string]any) (kind, *ecdh.PublicKey, error) {
 	if curve == nil {
 		return "", nil, errors.New("a curve that is not supported")
 	}
-	octets, err := decodeText(get("x"))
-	if err != nil || len(octets) != size {
-		return "", nil, errors.New("a coordinate of the wrong size")
+	octets, err := coordinate(get("x"), size, crv != kindX25519)
+	if err != nil {
+		return "", nil, err
 	}
 	kty := "OKP"
 	if crv != kindX25519 {
 		kty = "EC"
-		y, err := decodeText(get("y"))
-		if err != nil || len(y) != size {
-			return "", nil, errors.New("a coordinate of the wrong size")
+		y, err := coordinate(get("y"), size, true)
+		if err != nil {
+			return "", nil, err
 		}
 		octets = append(append([]byte{4}, octets...), y...)
 	}
@@ -263,6 +284,19 @@ func parseEphemeral(jwk map[string]any) (kind, *ecdh.PublicKey, error) {
 		return "", nil, errors.New("a point that is not on the curve")
 	}
 	return crv, p, nil
+}
+
+// coordinate decodes one. Of a number, leading zeros may be missing: the point is
+// checked in any case.
+func coordinate(s string, size int, number bool) ([]byte, error) {
+	octets, err := decodeText(s)
+	if err == nil && number && len(octets) > 0 && len(octets) < size {
+		octets = padded(octets, size)
+	}
+	if err != nil || len(octets) != size {
+		return nil, errors.New("a coordinate of the wrong size")
+	}
+	return octets, nil
 }
 
 // publicJWK returns the members of a public key of ECDH-ES.

@@ -1,154 +1,175 @@
 package jwe
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// ReadKeys reads a JWK Set of at most 1 MiB and 256 keys: every key of it, or
-// an error that names the one that could not be read. Each key says what it is
-// for, in "use", "key_ops", or "alg". Keys of a type or a curve that this
-// package does not know are passed over (RFC 7517, Section 5).
+// ReadKeys reads every key of one file, from at most 1 MiB of r. The file is one of
 //
-// A set that mixes private and public keys is an error, and so is a symmetric
-// key. Two keys may have one "kid".
-func ReadKeys(r io.Reader) ([]*Key, error) {
-	text, err := readAll(r, maxKeySet)
-	if err != nil {
-		return nil, prefixed(err)
-	}
-	keys, err := parseJWKSet(text)
-	return keys, prefixed(err)
+//   - a JWK Set or a JWK,
+//   - PEM: a key (PKCS #8, PKCS #1, SEC 1, SubjectPublicKeyInfo), a certificate or a
+//     chain of certificates, or a private key with its certificate,
+//   - the same key or certificate as DER, or as base64 of DER.
+//
+// Text around the PEM blocks and a byte order mark are ignored. An error says what the
+// file is, which entry of it is wrong, and what to do. PKCS #12 is read by package
+// jwe/pkcs12, which is a module of its own.
+//
+// use says what keys are for that do not say so themselves, by "use", "key_ops",
+// "alg", the key usage of their certificate, or their type (Ed25519, X25519). If it is
+// zero, there must be none.
+//
+// The key of a certificate is valid as long as the certificate is; its signature and
+// its issuer are not checked. Of a chain the key is that of the leaf. A JWK is valid
+// within "nbf" and "exp" too, and one with "revoked" is an error.
+//
+// In a JWK Set an entry that cannot be used costs itself (RFC 7517, Section 5) and is
+// in passed; the error says if no key remains. Other errors are those of the whole
+// set: a symmetric key in it, or private keys beside public ones. At most 256 entries
+// are looked at. Two keys may have one "kid". One key that is listed twice, as for two
+// algorithms or for both uses, becomes one that does both, unless it is for RSA1_5.
+func ReadKeys(r io.Reader, use keyset.Use) (keys []*Key, passed []PassedOver, err error) {
+	f, err := readFile(r, use, false)
+	return f.keys, f.passed, prefixed(err)
 }
 
-// ReadKey reads exactly one JWK, PEM block (PKCS #8, PKCS #1, SEC 1, PKIX), or
-// X.509 certificate (PEM or DER) from at most 64 KiB of r.
-//
-// use says what the key is for. It may be zero for a JWK with a "use",
-// "key_ops", or "alg" member and for a certificate with a key usage, and must
-// not contradict them. The key of a certificate is valid as long as the
-// certificate is; its signature and its issuer are not checked.
+// ReadKey is [ReadKeys] for a file of exactly one key. use must not contradict what
+// the key says. A JWK Set must have no other entry.
 func ReadKey(r io.Reader, use keyset.Use) (*Key, error) {
-	text, err := readAll(r, maxKeyFile)
-	if err != nil {
+	f, err := readFile(r, use, true)
+	switch {
+	case err != nil:
 		return nil, prefixed(err)
+	case len(f.passed) != 0:
+		return nil, fmt.Errorf("jwe: %s: %s; use ReadKeys, which passes it over", f.what, f.passed[0])
+	case len(f.keys) != 1:
+		return nil, fmt.Errorf("jwe: %s of %d keys where one was expected; use ReadKeys", f.what, len(f.keys))
 	}
-	k, err := parseKey(text, use)
-	return k, prefixed(err)
+	return f.keys[0], nil
 }
 
-func readAll(r io.Reader, limit int64) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading a key: %w", err)
-	}
-	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("reading a key: more than %d bytes: %w", limit, errTooLarge)
-	}
-	return text, nil
+// PassedOver is an entry of a JWK Set that cannot be used, and why. Of the entry it
+// has "kty", "use", "alg", and "kid", each without what does not print and of at most
+// 128 bytes, and empty if it is missing or no string.
+type PassedOver struct {
+	Entry                       int // from 1
+	Type, Use, Algorithm, KeyID string
+	Err                         error // quotes nothing else of the entry
 }
 
-func parseKey(text []byte, use keyset.Use) (*Key, error) {
-	trimmed := bytes.TrimSpace(text)
-	switch {
-	case bytes.HasPrefix(trimmed, []byte("{")):
-		return parseJWK(trimmed, use)
-	case bytes.HasPrefix(trimmed, []byte("-----BEGIN")):
-		return parsePEM(trimmed, use)
-	case bytes.HasPrefix(text, []byte{0x30}):
-		return parseCertificate(text, use)
-	}
-	return nil, errors.New("neither a JWK, nor PEM, nor a certificate")
-}
-
-func parsePEM(text []byte, use keyset.Use) (*Key, error) {
-	block, rest := pem.Decode(text)
-	if block != nil && block.Type == "EC PARAMETERS" {
-		block, rest = pem.Decode(rest) // openssl writes the curve once more before the key
-	}
-	switch {
-	case block == nil:
-		return nil, errors.New("PEM that is not complete")
-	case len(bytes.TrimSpace(rest)) != 0:
-		return nil, errors.New("more than one PEM block, or text after it")
-	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-		return nil, errors.New("the private key is encrypted; decrypt it first")
-	}
-	var key any
-	var err error
-	switch block.Type {
-	case "CERTIFICATE":
-		return parseCertificate(block.Bytes, use)
-	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(block.Bytes)
-	case "PUBLIC KEY":
-		key, err = x509.ParsePKIXPublicKey(block.Bytes)
-	case "RSA PUBLIC KEY":
-		key, err = x509.ParsePKCS1PublicKey(block.Bytes)
-	default:
-		return nil, fmt.Errorf("PEM block of type %q, which is not a key", cut(block.Type))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("PEM block of type %q that does not parse", block.Type)
-	}
-	s := spec{use: use}
-	if block.Type == "PUBLIC KEY" || block.Type == "RSA PUBLIC KEY" {
-		s.public = key
-	} else {
-		s.private = key
-	}
-	return newKey(s)
-}
-
-// x509Uses are the purposes of a certificate: RFC 5280, Section 4.2.1.3.
-func x509Uses(usage x509.KeyUsage) keyset.Use {
-	var use keyset.Use
-	if usage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) != 0 {
-		use |= keyset.Signing
-	}
-	if usage&(x509.KeyUsageKeyEncipherment|x509.KeyUsageDataEncipherment|x509.KeyUsageKeyAgreement) != 0 {
-		use |= keyset.Encryption
-	}
-	return use
-}
-
-func parseCertificate(der []byte, use keyset.Use) (*Key, error) {
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, errors.New("a certificate that does not parse")
-	}
-	if c.KeyUsage != 0 {
-		allowed := x509Uses(c.KeyUsage)
-		if use == 0 {
-			use = allowed
-		}
-		if use == 0 || use&^allowed != 0 {
-			return nil, fmt.Errorf("the key usage of the certificate does not allow %s", use)
+// String returns the entry and why it is passed over, in one line.
+func (p PassedOver) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "key %d", p.Entry)
+	separator := " ("
+	for _, m := range []struct{ name, value string }{{"kty", p.Type}, {"use", p.Use}, {"alg", p.Algorithm}, {"kid", p.KeyID}} {
+		if m.value != "" {
+			fmt.Fprintf(&b, "%s%s %q", separator, m.name, m.value)
+			separator = ", "
 		}
 	}
-	s := certified(c)
-	s.use, s.public = use, c.PublicKey
-	return newKey(s)
+	if separator == ", " {
+		b.WriteByte(')')
+	}
+	fmt.Fprintf(&b, ": %v", p.Err)
+	return b.String()
 }
 
-// certified is what a certificate says about its key.
-func certified(c *x509.Certificate) spec {
-	sum := sha256.Sum256(c.Raw)
-	return spec{
-		notBefore: c.NotBefore, notAfter: c.NotAfter,
-		hints: []string{rawURL.EncodeToString(sum[:]), hex.EncodeToString(sum[:])},
-		chain: [][]byte{c.Raw},
+// A file is what was read of one.
+type file struct {
+	what   string // what it is, in errors
+	keys   []*Key
+	passed []PassedOver
+}
+
+// readFile is the one way from octets to keys. If strict is set, what is given must
+// not contradict what a key says.
+func readFile(r io.Reader, given keyset.Use, strict bool) (file, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxKeyFile+1))
+	if err != nil {
+		return file{}, fmt.Errorf("reading a key: %w", err)
 	}
+	if len(text) > maxKeyFile {
+		return file{}, fmt.Errorf("reading a key: more than %d bytes: %w", maxKeyFile, errTooLarge)
+	}
+	what, found, err := sniff(text)
+	if err != nil {
+		return file{}, within(what, err)
+	}
+	if what == fileJWKSet {
+		return readSet(found.members, given)
+	}
+	k, err := found.key(given, strict)
+	if err != nil {
+		return file{}, within(what, err)
+	}
+	return file{what: what, keys: []*Key{k}}, nil
+}
+
+func within(what string, err error) error {
+	if what == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// A finding is what a file or an entry says of one key, before anything is decided.
+type finding struct {
+	spec
+	members map[string]any // of a JWK or a JWK Set, still to be read
+	says    []claim        // what it is for
+}
+
+// A claim is what one part of a finding says that the key is for.
+type claim struct {
+	by  string
+	use keyset.Use
+}
+
+// key decides what the key is for, and makes it.
+func (f finding) key(given keyset.Use, strict bool) (*Key, error) {
+	if f.members != nil {
+		return keyOfJWK(f.members, given, strict)
+	}
+	use, err := f.decide(given, strict)
+	if err != nil {
+		return nil, err
+	}
+	f.use = use
+	return newKey(f.spec)
+}
+
+const bothUses = keyset.Signing | keyset.Encryption
+
+var errNoUse = errors.New("it does not say what it is for, and no use is given: signing or encryption")
+
+// decide brings together what the parts of a finding say and what the caller knows.
+// None may contradict another.
+func (f *finding) decide(given keyset.Use, strict bool) (keyset.Use, error) {
+	says := f.says
+	if kind := kindOfKey(f.public, f.private); kind == kindEd25519 {
+		says = append(says, claim{"the type of the key", keyset.Signing})
+	} else if kind == kindX25519 {
+		says = append(says, claim{"the type of the key", keyset.Encryption})
+	}
+	use := bothUses
+	for _, c := range says {
+		if use &= c.use; use == 0 {
+			return 0, fmt.Errorf("%s contradicts the use of the key: it does not allow that", c.by)
+		}
+	}
+	switch {
+	case given == 0 && len(says) == 0:
+		return 0, errNoUse
+	case given == 0, !strict && given&use == 0:
+		return use, nil
+	case strict && given&^use != 0:
+		return 0, fmt.Errorf("%s contradicts the use that is given: it does not allow %s", says[len(says)-1].by, given)
+	}
+	return given & use, nil
 }

@@ -140,16 +140,17 @@ func TestReadKeyRefuses(t *testing.T) {
 		use        keyset.Use
 		want       string
 	}{
-		{"empty", "", keyset.Signing, "neither a JWK"},
+		{"empty", "", keyset.Signing, "the file is empty"},
 		{"text", "hello", keyset.Signing, "neither a JWK"},
-		{"too long", strings.Repeat(" ", 65<<10), keyset.Signing, "more than 65536 bytes"},
+		{"too long", strings.Repeat(" ", 1<<20+1), keyset.Signing, "more than 1048576 bytes"},
 		{"PEM cut off", pkixText[:80], keyset.Signing, "not complete"},
-		{"two PEM blocks", pkixText + pkixText, keyset.Signing, "more than one PEM block"},
-		{"text after PEM", pkixText + "x", keyset.Signing, "more than one PEM block"},
+		{"two keys in PEM", pkixText + pemOf("PUBLIC KEY", spki(t, &newEC(t, curve256).PublicKey), nil), keyset.Signing, "keys that do not belong together"},
+		{"two private keys in PEM", pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rs), nil) + pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rs), nil), keyset.Signing, "2 private keys"},
+		{"the second PEM block damaged", pkixText + strings.Replace(pkixText, "M", "!", 1), keyset.Signing, "a block that is not complete, or is damaged"},
 		{"encrypted PEM", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", keyset.Signing, "is encrypted"},
-		{"PEM of a request", pemOf("CERTIFICATE REQUEST", []byte{1}, nil), keyset.Signing, "which is not a key"},
+		{"PEM of a request", pemOf("CERTIFICATE REQUEST", []byte{1}, nil), keyset.Signing, "ask for the certificate"},
 		{"PEM of garbage", pemOf("PRIVATE KEY", []byte{1}, nil), keyset.Signing, "does not parse"},
-		{"PEM, no use", pkixText, 0, "the use of the key is not known"},
+		{"PEM, no use", pkixText, 0, "it does not say what it is for, and no use is given"},
 		{"RSA of 1024 bits", pemOf("PUBLIC KEY", smallPublic, nil), keyset.Signing, "an RSA modulus of 1024 bits"},
 		{"private RSA of 1024 bits", pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small), nil), keyset.Signing, "an RSA modulus of 1024 bits"},
 		{"RSA of 4097 bits", pemOf("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(huge), nil), keyset.Signing, "an RSA modulus of 4097 bits"},
@@ -158,7 +159,7 @@ func TestReadKeyRefuses(t *testing.T) {
 		{"P-224", pemOf("PUBLIC KEY", p224, nil), keyset.Signing, "not supported"},
 		{"certificate against its usage", string(sealUsage), keyset.Signing, "does not allow signing"},
 		{"certificate without a usage for us", string(signUsage), 0, "does not allow"},
-		{"DER of garbage", "\x30\x03\x02\x01\x01", keyset.Signing, "does not parse"},
+		{"DER of garbage", "\x30\x03\x02\x01\x01", keyset.Signing, "ASN.1 (DER): neither a key nor a certificate"},
 		{"JWK symmetric", `{"kty":"oct","k":"AAAA","use":"sig"}`, 0, "a symmetric key"},
 		{"JWK of another type", `{"kty":"AKP","pub":"AAAA","alg":"ML-DSA-44"}`, keyset.Signing, "not supported"},
 		{"JWK of another curve", `{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA"}`, keyset.Signing, "not supported"},
@@ -168,7 +169,7 @@ func TestReadKeyRefuses(t *testing.T) {
 		{"JWK in two letter cases", ecJWK(`,"D":"AAAA"`), keyset.Signing, "twice"},
 		{"JWK with a kid that is no string", ecJWK(`,"kid":1`), keyset.Signing, `"kid" is not a string`},
 		{"JWK with a long kid", ecJWK(`,"kid":"` + strings.Repeat("x", 257) + `"`), keyset.Signing, "kid is not valid UTF-8 of at most 256 bytes"},
-		{"JWK without a use", ecJWK(""), 0, "no use given"},
+		{"JWK without a use", ecJWK(""), 0, "no use is given"},
 		{"JWK of an unknown use", ecJWK(`,"use":"seal"`), 0, `"use" is "seal"`},
 		{"JWK against the use that is given", ecJWK(`,"use":"enc"`), keyset.Signing, `"use" contradicts`},
 		{"JWK whose key_ops contradict its use", ecJWK(`,"use":"sig","key_ops":["deriveKey"]`), 0, `"key_ops" contradicts`},
@@ -184,13 +185,13 @@ func TestReadKeyRefuses(t *testing.T) {
 		{"JWK Ed25519 of low order", `{"kty":"OKP","crv":"Ed25519","x":"` + b64(make([]byte, 32)) + `"}`, keyset.Signing, "low-order"},
 		{"JWK X25519 of low order", `{"kty":"OKP","crv":"X25519","x":"` + b64(make([]byte, 32)) + `"}`, keyset.Encryption, "low order"},
 		{"JWK X25519 whose halves do not belong together", fmt.Sprintf(`{"kty":"OKP","crv":"X25519","x":"%s","d":"%s"}`, b64(newX(t).PublicKey().Bytes()), b64(random(32))), keyset.Encryption, "do not belong together"},
-		{"JWK X25519 to sign", `{"kty":"OKP","crv":"X25519","x":"` + b64(newX(t).PublicKey().Bytes()) + `"}`, keyset.Signing, "is not for signing"},
-		{"JWK Ed25519 to encrypt", `{"kty":"OKP","crv":"Ed25519","x":"` + b64(newEd(t)[32:]) + `"}`, keyset.Encryption, "is not for encryption"},
+		{"JWK X25519 to sign", `{"kty":"OKP","crv":"X25519","x":"` + b64(newX(t).PublicKey().Bytes()) + `"}`, keyset.Signing, "it does not allow signing"},
+		{"JWK Ed25519 to encrypt", `{"kty":"OKP","crv":"Ed25519","x":"` + b64(newEd(t)[32:]) + `"}`, keyset.Encryption, "it does not allow encryption"},
 		{"JWK RSA with private members and no d", jwkRSA(rs, `"p":"AAAA"`), keyset.Signing, "private members without the private key"},
 		{"JWK RSA of several primes", jwkRSA(rs, `"d":"AAAA","oth":[]`), keyset.Signing, "more than two primes"},
 		{"JWK RSA whose numbers are wrong", jwkRSA(rs, `"d":"AAAA","p":"AQ","q":"AQ"`), keyset.Signing, "do not fit together"},
 		{"JWK with a chain that is none", ecJWK(`,"x5c":"AAAA"`), keyset.Signing, "not a chain"},
-		{"JWK with a chain of garbage", ecJWK(`,"x5c":["AAAA"]`), keyset.Signing, "about another key"},
+		{"JWK with a chain of garbage", ecJWK(`,"x5c":["AAAA"]`), keyset.Signing, `"x5c": a certificate that does not parse`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k, err := jwe.ReadKey(strings.NewReader(tt.text), tt.use)
@@ -226,7 +227,7 @@ func TestKeysOfWebCrypto(t *testing.T) {
 		assert.Equal(t, tt.want, k.Info().Use)
 	}
 	_, err = jwe.ReadKey(strings.NewReader(jwk+`,"key_ops":[]}`), 0)
-	assert.ErrorContains(t, err, "no use given")
+	assert.ErrorContains(t, err, "no use is given")
 }
 
 func TestReadKeys(t *testing.T) {
@@ -242,35 +243,37 @@ func TestReadKeys(t *testing.T) {
 	one, two := signing(t, "one", newEC(t, curve256)), encryption(t, "two", newX(t))
 	jwks := func(keys ...string) string { return `{"keys":[` + strings.Join(keys, ",") + `],"next":1}` }
 	t.Run("all of them", func(t *testing.T) {
-		keys, err := jwe.ReadKeys(strings.NewReader(jwks(jwkOf(one, false), `{"kty":"AKP","kid":"pq"}`, `{"kty":"OKP","crv":"Ed448","x":"AAAA"}`, jwkOf(two, false))))
+		keys, passed, err := jwe.ReadKeys(strings.NewReader(jwks(jwkOf(one, false), `{"kty":"AKP","kid":"pq"}`, `{"kty":"OKP","crv":"Ed448","x":"AAAA"}`, jwkOf(two, false))), 0)
 		require.NoError(t, err)
 		require.Len(t, keys, 2)
+		require.Len(t, passed, 2)
+		assert.Equal(t, `key 2 (kty "AKP", kid "pq"): a type of key that is not supported; RSA, EC, and OKP are`, passed[0].String())
+		assert.ErrorContains(t, passed[1].Err, "a key on the curve Ed448, which is not supported")
 		assert.Equal(t, one.Public().Info(), keys[0].Info())
 		assert.Equal(t, two.Public().Info(), keys[1].Info())
 	})
 	t.Run("equal kids", func(t *testing.T) {
-		keys, err := jwe.ReadKeys(strings.NewReader(jwks(jwkOf(one, true), jwkOf(two.WithName("one"), true))))
+		keys, _, err := jwe.ReadKeys(strings.NewReader(jwks(jwkOf(one, true), jwkOf(two.WithName("one"), true))), 0)
 		require.NoError(t, err)
 		assert.Len(t, keys, 2)
 	})
 	for _, tt := range []struct{ name, text, want string }{
-		{"not JSON", "{", "JWK Set: not a JSON object"},
+		{"not JSON", "{", "JSON: not a JSON object"},
 		{"no keys", `{}`, `no array "keys"`},
-		{"empty", jwks(), "without a key that is supported"},
-		{"only unknown ones", jwks(`{"kty":"AKP"}`), "without a key that is supported"},
-		{"a single JWK", jwkOf(one, false), `no array "keys"`},
+		{"empty", jwks(), "it is empty"},
+		{"only unknown ones", jwks(`{"kty":"AKP"}`), `no key that can be used: key 1 (kty "AKP"): a type`},
 		{"keys twice", `{"keys":[],"keys":[]}`, "twice"},
 		{"not an object", jwks("1"), "key 1: not a JSON object"},
-		{"mixed halves", jwks(jwkOf(one, false), jwkOf(two, true)), `key 2 (kid "two"): a set mixes private and public keys`},
-		{"symmetric", jwks(jwkOf(one, false), `{"kty":"oct","kid":"s","k":"AAAA","use":"sig"}`), `key 2 (kid "s"): a symmetric key`},
-		{"without a use", jwks(`{"kty":"OKP","crv":"Ed25519","kid":"e","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`), `key 1 (kid "e"): neither "use"`},
-		{"broken", jwks(`{"kty":"RSA","kid":"r\n","use":"sig","n":"","e":"AQAB"}`), `key 1 (kid "r\\n")`},
-		{"too many", jwks(strings.TrimSuffix(strings.Repeat(`{"kty":"x"},`, 257), ",")), "JWK Set of 257 keys"},
+		{"mixed halves", jwks(jwkOf(one, false), jwkOf(two, true)), `key 2 (kty "OKP", use "enc", kid "two"): private and public keys in one set`},
+		{"symmetric", jwks(jwkOf(one, false), `{"kty":"oct","kid":"s","k":"AAAA","use":"sig"}`), `key 2 (kty "oct", use "sig", kid "s"): a symmetric key`},
+		{"without a use", jwks(jwkRSA(rsaKeys[0](), `"kid":"e"`)), `key 1 (kty "RSA", kid "e"): it does not say what it is for`},
+		{"broken", jwks(`{"kty":"RSA","kid":"r\n","use":"sig","n":"","e":"AQAB"}`), `key 1 (kty "RSA", use "sig", kid "r\\n")`},
+		{"too many", jwks(strings.TrimSuffix(strings.Repeat(`{"kty":"x"},`, 300), ",")), "key 257: it and what follows, 44 entries, are not looked at"},
 		{"too long", strings.Repeat(" ", 1<<20+1), "more than 1048576 bytes"},
 		{"nested too deep", `{"keys":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, "nested"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			keys, err := jwe.ReadKeys(strings.NewReader(tt.text))
+			keys, _, err := jwe.ReadKeys(strings.NewReader(tt.text), 0)
 			assert.Nil(t, keys)
 			assert.ErrorContains(t, err, tt.want)
 		})

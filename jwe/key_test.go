@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -170,10 +171,24 @@ func TestKeysForBothUses(t *testing.T) {
 				assert.Equal(t, k.Info().Use, back.Info().Use)
 				assert.Equal(t, half == "private", back.Info().Private)
 			}
-			e := newEnvelope(t, jwe.Config{Own: set(t, k), Peer: set(t, mustKey(jwe.NewPublicKey("peer", publicOf(rsaKeys[2]()), keyset.Signing|keyset.Encryption)))})
-			peer := newEnvelope(t, jwe.Config{Own: set(t, mustKey(jwe.NewKey("peer", rsaKeys[2](), keyset.Signing|keyset.Encryption))), Peer: set(t, k.Public().(*jwe.Key))})
+			other := mustKey(jwe.NewKey("peer", newEC(t, curve256), keyset.Signing|keyset.Encryption))
+			peer := newEnvelope(t, jwe.Config{Own: set(t, other), Peer: set(t, k.Public().(*jwe.Key))})
+			waived := []envelope.Waiver{jwe.InsecureRSADualUse("until the partner has two keys", k.Info().ID)}
+			e := newEnvelope(t, jwe.Config{Own: set(t, k), Peer: set(t, other.Public().(*jwe.Key)), Waive: waived})
 			assert.Equal(t, "x", string(open(t, peer, seal(t, e, "x")).Payload))
-			assert.Equal(t, "x", string(open(t, e, seal(t, peer, "x")).Payload))
+			m := open(t, e, seal(t, peer, "x"))
+			assert.Equal(t, "x", string(m.Payload))
+			if name != "RSA" {
+				assert.Empty(t, m.Waived)
+				return
+			}
+			assert.Equal(t, waived, m.Waived)
+			for _, w := range [][]envelope.Waiver{nil, {jwe.InsecureRSADualUse("of another", "another")}} {
+				strict := newEnvelope(t, jwe.Config{Own: set(t, k), Peer: set(t, other.Public().(*jwe.Key)), Waive: w})
+				_, err := strict.Seal(t.Context(), nil)
+				assert.ErrorContains(t, err, "jwe.InsecureRSADualUse can permit")
+				rejects(t, strict, seal(t, peer, "x"), envelope.NotForUs)
+			}
 		})
 	}
 }
@@ -190,7 +205,7 @@ func TestWriteJWKSet(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, jwe.WriteJWKSet(&b, setOf(t, all...)))
 	assert.NotContains(t, b.String(), `"d"`)
-	keys, err := jwe.ReadKeys(&b)
+	keys, _, err := jwe.ReadKeys(&b, 0)
 	require.NoError(t, err)
 	got := map[string]bool{}
 	for _, k := range keys {
@@ -218,8 +233,11 @@ func TestKeysPrintWithoutSecrets(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotContains(t, string(text), b64(d))
 	}
-	assert.Equal(t, `private P-256 key "kid" for signing`, fmt.Sprint(k))
-	assert.Equal(t, `private P-256 key "kid" for signing`, k.LogValue().String())
+	assert.Equal(t, string(k.Info().ID), fmt.Sprint(k))
+	assert.Equal(t, "[id="+string(k.Info().ID)+" name=kid format=jose private=true use=signing algorithm=P-256]", k.LogValue().String())
+	text, err := json.Marshal(k)
+	require.NoError(t, err)
+	assert.Equal(t, `"`+string(k.Info().ID)+`"`, string(text))
 
 	// Nor in the error of a private key that does not parse.
 	var b strings.Builder

@@ -6,33 +6,41 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/sealwax/sealwax/keyset"
 )
 
 // WritePublicJWK writes the public half of k as a JWK, with the certificates that it
-// came with.
+// came with. A key that was read from several entries of a JWK Set, for several
+// algorithms, is written as such a set.
 func (k *Key) WritePublicJWK(w io.Writer) error {
-	jwk, err := k.publicKey().jwk()
+	jwks, err := k.publicKey().jwks()
 	if err != nil {
 		return prefixed(err)
 	}
-	return writeJSON(w, jwk)
+	return writeJWKs(w, jwks)
 }
 
-// WriteInsecurePrivateJWK writes k with its private half, unencrypted, as a
-// JWK. It returns an error wrapping [errors.ErrUnsupported] for public and for
-// remote keys.
+// WriteInsecurePrivateJWK writes k with its private half, unencrypted, likewise. It
+// returns an error wrapping [errors.ErrUnsupported] for public and for remote keys.
 func (k *Key) WriteInsecurePrivateJWK(w io.Writer) error {
 	if k.private == nil || k.remote() != nil {
 		return fmt.Errorf("jwe: key %s has no private half here: %w", k.info.ID, errors.ErrUnsupported)
 	}
-	jwk, err := k.jwk()
+	jwks, err := k.jwks()
 	if err != nil {
 		return prefixed(err)
 	}
-	return writeJSON(w, jwk)
+	return writeJWKs(w, jwks)
+}
+
+func writeJWKs(w io.Writer, jwks []map[string]any) error {
+	if len(jwks) == 1 {
+		return writeJSON(w, jwks[0])
+	}
+	return writeJSON(w, map[string]any{"keys": jwks})
 }
 
 // WriteJWKSet writes the public halves of the Pending and Active keys of s, and
@@ -54,55 +62,73 @@ func WriteJWKSet(w io.Writer, s *keyset.Set) error {
 		if !ok {
 			return fmt.Errorf("jwe: key %s is not a key of this package but a %T", entry.ID(), entry.Material)
 		}
-		jwk, err := k.publicKey().jwk()
+		jwks, err := k.publicKey().jwks()
 		if err != nil {
 			return prefixed(err)
 		}
-		keys = append(keys, jwk)
+		keys = append(keys, jwks...)
 	}
 	return writeJSON(w, map[string]any{"keys": keys})
 }
 
-// jwk returns the members of k, private ones included if k has them.
-func (k *Key) jwk() (map[string]any, error) {
+// jwks returns the members of k, private ones included if k has them, once for each of
+// the algorithms that k is bound to. A key that is bound to none has an entry for each use, or one with "key_ops".
+func (k *Key) jwks() ([]map[string]any, error) {
+	members, err := k.numbers()
+	if err != nil {
+		return nil, err
+	}
+	if len(k.chain) != 0 {
+		members["x5c"] = k.chain // which bounds the key (RFC 7517, Section 4.7)
+	}
+	if len(k.algs) == 0 && k.info.Use == bothUses && k.kid(keyset.Encryption) == k.info.Name {
+		members["kid"], members["key_ops"] = k.info.Name, k.operations() // "use" has no value for both
+		return []map[string]any{members}, nil
+	}
+	var out []map[string]any
+	for _, use := range []keyset.Use{keyset.Signing, keyset.Encryption} {
+		algs := forUse(k.algs, use)
+		switch {
+		case k.info.Use&use == 0:
+			continue
+		case len(algs) == 0:
+			algs = []Algorithm{""}
+		}
+		for _, alg := range algs {
+			entry := maps.Clone(members)
+			entry["kid"], entry["use"] = k.kid(use), jwkUses[use]
+			if alg != "" {
+				entry["alg"] = string(alg)
+			}
+			out = append(out, entry)
+		}
+	}
+	return out, nil
+}
+
+var jwkUses = map[keyset.Use]string{keyset.Signing: "sig", keyset.Encryption: "enc"}
+
+// numbers returns the members with the key itself.
+func (k *Key) numbers() (map[string]any, error) {
 	members := map[string]any{}
-	switch {
-	case k.kind == kindX25519:
+	if k.kind == kindX25519 {
 		for name, v := range publicJWK(k.dh) {
 			members[name] = v
 		}
 		if private, ok := k.private.(*ecdh.PrivateKey); ok {
 			members["d"] = rawURL.EncodeToString(private.Bytes())
 		}
-	default:
-		key := any(k.public)
-		if k.private != nil {
-			key = k.private
-		}
-		text, err := json.Marshal(jose.JSONWebKey{Key: key})
-		if err != nil {
-			return nil, fmt.Errorf("key %s cannot be written as a JWK", k.info.ID)
-		}
-		if err := json.Unmarshal(text, &members); err != nil {
-			return nil, err
-		}
+		return members, nil
 	}
-	members["kid"] = k.info.Name
-	if len(k.chain) != 0 {
-		members["x5c"] = k.chain // which bounds the key (RFC 7517, Section 4.7)
+	key := any(k.public)
+	if k.private != nil {
+		key = k.private
 	}
-	if k.alg != "" {
-		members["alg"] = string(k.alg)
+	text, err := json.Marshal(jose.JSONWebKey{Key: key})
+	if err != nil {
+		return nil, fmt.Errorf("key %s cannot be written as a JWK", k.info.ID)
 	}
-	switch k.info.Use {
-	case keyset.Signing:
-		members["use"] = "sig"
-	case keyset.Encryption:
-		members["use"] = "enc"
-	default: // "use" has no value for both
-		members["key_ops"] = k.operations()
-	}
-	return members, nil
+	return members, json.Unmarshal(text, &members)
 }
 
 // operations are those of a key with both uses.

@@ -17,9 +17,8 @@ const (
 
 	maxContext = 1 << 10 // of a context, in bytes, as in package pgp
 
-	maxKeyFile = 64 << 10 // of what ReadKey reads, in bytes
-	maxKeySet  = 1 << 20  // of what ReadKeys and OpenFile read, in bytes
-	maxSetKeys = 256      // in a JWK Set
+	maxKeyFile = 1 << 20 // of what is read of a file of keys, in bytes
+	maxSetKeys = 256     // that are looked at in a JWK Set
 
 	minRSABits = 2048
 	maxRSABits = 4096

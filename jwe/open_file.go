@@ -1,7 +1,6 @@
 package jwe
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,12 +10,12 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// OpenFile returns a [keyset.Opener] for sources "file:NAME" in fsys: a JWK, a
-// JWK Set, of which it takes the key that the manifest names, a PEM block, or a
-// certificate. Use [os.Root.FS], [os.DirFS], an embed.FS, or a map in tests.
+// OpenFile returns a [keyset.Opener] for sources "file:NAME" in fsys: whatever
+// [ReadKeys] reads, of which it takes the key that the manifest names. Use [os.Root.FS], [os.DirFS], an embed.FS, or a map in tests.
 //
-// The use in the manifest says what a key is for that does not say so itself. The
-// name in the manifest is the "kid" of the key, whatever its file says: partners find
+// The use in the manifest says what a key is for that does not say so itself, and
+// narrows what a key is for that says more: a file that lists a key once more, for
+// another use, widens nothing. The name in the manifest is the "kid" of the key, whatever its file says: partners find
 // a key by its kid alone.
 func OpenFile(fsys fs.FS) keyset.Opener {
 	return func(_ context.Context, k keyset.ManifestKey) (keyset.Material, error) {
@@ -29,36 +28,59 @@ func OpenFile(fsys fs.FS) keyset.Opener {
 			return nil, fmt.Errorf("jwe: %w", err)
 		}
 		defer f.Close()
-		raw, err := io.ReadAll(io.LimitReader(f, maxKeySet+1))
+		use := manifestUse(k.Use)
+		read, err := readFile(unavailable{f}, use, false)
 		if err != nil {
-			return nil, fmt.Errorf("jwe: %w: %w", keyset.ErrUnavailable, err)
+			return nil, fmt.Errorf("jwe: %.128q: %w", k.Source, err)
 		}
-		if len(raw) > maxKeySet {
-			return nil, fmt.Errorf("jwe: %.128q is larger than %d bytes", k.Source, maxKeySet)
-		}
-		keys, err := ReadKeys(bytes.NewReader(raw))
-		if err != nil {
-			one, oneErr := ReadKey(bytes.NewReader(raw), manifestUse(k.Use))
-			if oneErr != nil {
-				return nil, oneErr
+		for _, key := range read.keys {
+			if key.info.ID == k.ID {
+				return key.asInManifest(k, use)
 			}
-			keys = []*Key{one}
 		}
-		for _, key := range keys {
-			i := key.Info()
-			if i.ID != k.ID {
-				continue
-			}
-			if k.Name != "" && k.Name != i.Name {
-				if !isName(k.Name) {
-					return nil, fmt.Errorf("jwe: the name of key %s in the manifest becomes its \"kid\", and is not valid UTF-8 of at most %d bytes: shorten it", k.ID, maxName)
-				}
-				return key.WithName(k.Name), nil
-			}
-			return key, nil
+		others := ""
+		for _, p := range read.passed {
+			others += "; " + p.String()
 		}
-		return nil, fmt.Errorf("jwe: %.128q holds %d other keys", k.Source, len(keys))
+		return nil, fmt.Errorf("jwe: %.128q holds %d other keys%s", k.Source, len(read.keys), others)
 	}
+}
+
+// unavailable makes an outage of what reading a file returns.
+type unavailable struct{ file io.Reader }
+
+func (u unavailable) Read(b []byte) (int, error) {
+	n, err := u.file.Read(b)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%w: %w", keyset.ErrUnavailable, err)
+	}
+	return n, err
+}
+
+// asInManifest returns k with the use and the name that the manifest has for it.
+func (k *Key) asInManifest(m keyset.ManifestKey, use keyset.Use) (*Key, error) {
+	out := k
+	if use != 0 && k.info.Use&^use != 0 {
+		if k.info.Use&use == 0 {
+			return nil, fmt.Errorf("jwe: key %s is for %s, and the manifest says %s", m.ID, k.info.Use, use)
+		}
+		out = k.narrowed(use)
+	}
+	if m.Name == "" || m.Name == out.info.Name {
+		return out, nil
+	}
+	if !isName(m.Name) {
+		return nil, fmt.Errorf("jwe: the name of key %s in the manifest becomes its \"kid\", and is not valid UTF-8 of at most %d bytes: shorten it", m.ID, maxName)
+	}
+	return out.WithName(m.Name), nil
+}
+
+// narrowed returns k for one of its uses.
+func (k *Key) narrowed(use keyset.Use) *Key {
+	out := *k
+	out.info.Use, out.info.Name, out.encKid = use, k.kid(use), ""
+	out.algs = forUse(k.algs, use)
+	return &out
 }
 
 // manifestUse is the use that a manifest spells, zero for none.

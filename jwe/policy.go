@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -11,8 +12,8 @@ import (
 // An Algorithm is a value of the "alg" or "enc" header parameter.
 type Algorithm string
 
-// The algorithms of RFC 7518 and RFC 8037 that are allowed by default, and
-// RSA1_5, which needs [InsecureRSA1_5].
+// The algorithms of RFC 7518, RFC 8037, and RFC 9864 that are allowed by default,
+// and RSA1_5, which needs [InsecureRSA1_5].
 const (
 	RSAOAEP256   Algorithm = "RSA-OAEP-256" // "alg" of the encryption
 	RSAOAEP      Algorithm = "RSA-OAEP"     // accepted, never produced unless set
@@ -36,6 +37,12 @@ const (
 	ES384 Algorithm = "ES384"
 	ES512 Algorithm = "ES512"
 	EdDSA Algorithm = "EdDSA"
+
+	// Ed25519 is the name that RFC 9864 gives to EdDSA with a key of that curve. Both
+	// names are accepted for every such key. EdDSA is written, unless the key is bound
+	// to Ed25519 or the Config says so.
+	Ed25519 Algorithm = "Ed25519"
+
 	RS256 Algorithm = "RS256" // accepted, never produced unless set; so are
 	RS384 Algorithm = "RS384" // these two
 	RS512 Algorithm = "RS512"
@@ -60,7 +67,7 @@ const (
 var (
 	keyAlgorithms       = []Algorithm{RSAOAEP256, RSAOAEP, ECDHES, ECDHESA128KW, ECDHESA192KW, ECDHESA256KW}
 	contentAlgorithms   = []Algorithm{A128GCM, A192GCM, A256GCM, A128CBCHS256, A192CBCHS384, A256CBCHS512}
-	signatureAlgorithms = []Algorithm{PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, RS256, RS384, RS512}
+	signatureAlgorithms = []Algorithm{PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, RS256, RS384, RS512}
 )
 
 func (a Algorithm) purpose() purpose {
@@ -101,7 +108,7 @@ func (a Algorithm) fits(k kind) bool {
 		return k == kindP384
 	case ES512:
 		return k == kindP521
-	case EdDSA:
+	case EdDSA, Ed25519:
 		return k == kindEd25519
 	}
 	return false
@@ -117,6 +124,12 @@ func (a Algorithm) use() keyset.Use {
 	}
 	return 0
 }
+
+// same reports whether both are names of one algorithm.
+func (a Algorithm) same(b Algorithm) bool { return a == b || a.whole() && b.whole() }
+
+// whole reports whether a signature is over all of the input, and not over a hash.
+func (a Algorithm) whole() bool { return a == EdDSA || a == Ed25519 }
 
 // hash is that of a signature; EdDSA has none.
 func (a Algorithm) hash() crypto.Hash {
@@ -152,28 +165,69 @@ func defaultFor(use keyset.Use, k kind) Algorithm {
 	return EdDSA
 }
 
-// may reports whether k is allowed to do this: by its use, by the algorithm it
-// is bound to, and by what it is: traps J2 and J3.
+// may reports whether k is allowed to do this: by its use, by the algorithms it is
+// bound to, and by what it is: traps J2 and J3. RSA1_5 needs a key that is bound to
+// it: whoever can make a key decrypt RSA1_5 can do with it what else it does.
 func (k *Key) may(use keyset.Use, alg Algorithm) bool {
-	return k.info.Use&use != 0 && alg.use() == use && alg.fits(k.kind) && (k.alg == "" || k.alg == alg)
+	if k.info.Use&use == 0 || alg.use() != use || !alg.fits(k.kind) {
+		return false
+	}
+	bound := k.bound(use)
+	return len(bound) == 0 && alg != RSA1_5 || slices.ContainsFunc(bound, alg.same)
 }
 
-// choose returns the algorithm to seal with under k: the one that k is bound
-// to, or set, or the default.
+// bound returns the algorithms that k is bound to for a use. If there are none, k is
+// not bound.
+func (k *Key) bound(use keyset.Use) []Algorithm {
+	algs := forUse(k.algs, use)
+	if len(algs) == 0 && k.seen != nil {
+		if seen := k.seen.Load(); seen != nil {
+			return forUse(*seen, use)
+		}
+	}
+	return algs
+}
+
+func forUse(list []Algorithm, use keyset.Use) []Algorithm {
+	var out []Algorithm
+	for _, a := range list {
+		if a.use()&use != 0 {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// choose returns the algorithm to seal with under k: set, or one that k is bound to,
+// or the default.
 func choose(k *Key, use keyset.Use, set Algorithm) (Algorithm, error) {
-	alg := k.alg
-	switch {
-	case alg == "" && set != "":
-		alg = set
-	case alg == "":
+	alg, bound := set, k.bound(use)
+	if alg == "" {
 		alg = defaultFor(use, k.kind)
-	case set != "" && set != alg:
-		return "", fmt.Errorf("key %s is bound to %s, and Config.Seal says %s", k.info.ID, alg, set)
+		if len(bound) != 0 && !slices.Contains(bound, alg) {
+			alg = bound[0]
+		}
 	}
-	if !k.may(use, alg) {
-		return "", fmt.Errorf("%s does not fit key %s (%s)", alg, k.info.ID, k.info.Algorithm)
+	switch {
+	case k.may(use, alg):
+		return alg, nil
+	case len(bound) != 0:
+		return "", fmt.Errorf("key %s is bound to %s, and Config.Seal says %s", k.info.ID, names(bound), alg)
+	case alg == RSA1_5 && k.kind == kindRSA && k.info.Use&use != 0:
+		return "", fmt.Errorf("key %s is not bound to RSA1_5: bind it with WithAlgorithm", k.info.ID)
 	}
-	return alg, nil
+	return "", fmt.Errorf("%s does not fit key %s (%s)", alg, k.info.ID, k.info.Algorithm)
+}
+
+func names(list []Algorithm) string {
+	var b strings.Builder
+	for i, a := range list {
+		if i != 0 {
+			b.WriteString(" and ")
+		}
+		b.WriteString(cut(string(a)))
+	}
+	return b.String()
 }
 
 // An acceptance is the set of algorithms to open with.

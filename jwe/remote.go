@@ -1,6 +1,7 @@
 package jwe
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdh"
@@ -8,6 +9,8 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	remotely "github.com/sealwax/sealwax/internal/remote"
 	"github.com/sealwax/sealwax/keyset"
@@ -58,7 +61,45 @@ func (k *Key) takeRemote(private crypto.PrivateKey, use keyset.Use) error {
 		return err
 	}
 	k.private = r
+	if k.kind == kindRSA {
+		k.seen = &atomic.Pointer[[]Algorithm]{}
+	}
 	return nil
+}
+
+// probe returns the algorithms of a use that the service of an RSA key is seen to do.
+// That it does not do one is believed if it fails twice, and does another in between
+// and afterwards: otherwise the service itself may be what fails.
+func probe(ctx context.Context, use keyset.Use, run func(context.Context, Algorithm) error) ([]Algorithm, error) {
+	var works []Algorithm
+	left := forUse(slices.Concat(keyAlgorithms, signatureAlgorithms), use)
+	left = slices.DeleteFunc(left, func(alg Algorithm) bool { return !alg.fits(kindRSA) })
+	for range 2 {
+		var first error
+		var failed []Algorithm
+		for _, alg := range left {
+			err := run(ctx, alg)
+			switch {
+			case ctx.Err() != nil:
+				return nil, context.Cause(ctx)
+			case err == nil:
+				works = append(works, alg)
+			default:
+				first, failed = cmp.Or(first, err), append(failed, alg)
+			}
+		}
+		switch {
+		case len(works) == 0:
+			return nil, first
+		case len(failed) == 0:
+			return works, nil
+		}
+		if err := run(ctx, works[0]); err != nil {
+			return nil, err
+		}
+		left = failed
+	}
+	return works, nil
 }
 
 // check refuses a key that could not do what it is for.

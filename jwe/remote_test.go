@@ -170,11 +170,12 @@ func TestRemoteKeysDecrypt(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.ourDecrypt = encryption(t, "far", tt.remote)
-			us := w.ours(t, jwe.Config{Waive: waivedRSA15()})
 			require.NoError(t, w.ourDecrypt.SelfTest(t.Context()))
 			ring := keyset.NewRing(set(t, w.ourSign))
 			require.NoError(t, ring.Add(t.Context(), w.ourDecrypt, "kms"), "the self-test uses the service")
 			for _, alg := range tt.algs {
+				w.ourDecrypt = mustKey(encryption(t, "far", tt.remote).WithAlgorithm(alg))
+				us := w.ours(t, jwe.Config{Waive: waivedRSA15()})
 				m := open(t, us, seal(t, w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: alg}, Waive: waivedRSA15()}), "payload"))
 				assert.Equal(t, string(alg), m.Decrypter.Algorithm)
 			}
@@ -187,6 +188,88 @@ func TestRemoteKeysDecrypt(t *testing.T) {
 		open(t, w.ours(t, jwe.Config{}), seal(t, w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: alg}}), "x"))
 		assert.Equal(t, hash, (*service.opts.Load()).(*rsa.OAEPOptions).Hash)
 	}
+}
+
+// A paddedService is a key service that knows some paddings alone, and fails now and
+// then.
+type paddedService struct {
+	*rsa.PrivateKey
+	knows func(opts any) bool
+	calls atomic.Int64
+	flaky int64 // the number of the call that fails
+}
+
+func (s *paddedService) Bind(context.Context) crypto.PrivateKey { return s }
+func (s *paddedService) Undecryptable(err error) bool           { return errors.Is(err, errBadPadding) }
+
+func (s *paddedService) does(opts any) error {
+	if s.calls.Add(1) == s.flaky || !s.knows(opts) {
+		return errors.New("InvalidParameter")
+	}
+	return nil
+}
+
+func (s *paddedService) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if err := s.does(opts); err != nil {
+		return nil, err
+	}
+	return s.PrivateKey.Sign(r, digest, opts)
+}
+
+func (s *paddedService) Decrypt(r io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
+	if err := s.does(opts); err != nil {
+		return nil, err
+	}
+	m, err := s.PrivateKey.Decrypt(r, ciphertext, opts)
+	if err != nil {
+		err = errBadPadding
+	}
+	return m, err
+}
+
+// A remote RSA key without an algorithm is bound by its self-test to what it was seen
+// to do: what a stranger sends in another algorithm is not for us, and no outage.
+func TestRemoteKeysAreBoundToWhatTheyDo(t *testing.T) {
+	w := newWorld(t)
+	sha256Alone := func(opts any) bool {
+		o, ok := opts.(*rsa.OAEPOptions)
+		return ok && o.Hash == crypto.SHA256
+	}
+	for _, flaky := range []int64{0, 1, 2, 3} {
+		service := &paddedService{PrivateKey: rsaKeys[1](), knows: sha256Alone, flaky: flaky}
+		w.ourDecrypt = encryption(t, "far", service)
+		us := w.ours(t, jwe.Config{})
+		other := seal(t, w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: jwe.RSAOAEP}}), "x")
+		good := seal(t, w.theirs(t, jwe.Config{}), "x")
+		if flaky == 0 {
+			_, err := us.Open(t.Context(), other)
+			assert.ErrorIs(t, err, keyset.ErrUnavailable, "nobody knows yet")
+		}
+		service.calls.Store(0)
+		digest := w.ourDecrypt.Digest()
+		if err := w.ourDecrypt.SelfTest(t.Context()); err != nil {
+			require.NotZero(t, flaky)
+			require.NoError(t, w.ourDecrypt.SelfTest(t.Context()))
+		}
+		open(t, us, good)
+		rejects(t, us, other, envelope.NotForUs)
+		assert.Equal(t, digest, w.ourDecrypt.Digest(), "what was seen is no part of the key")
+	}
+	all := &paddedService{PrivateKey: rsaKeys[1](), knows: func(any) bool { return true }, flaky: 1}
+	w.ourDecrypt = encryption(t, "far", all)
+	require.NoError(t, w.ourDecrypt.SelfTest(t.Context()))
+	for _, alg := range []jwe.Algorithm{jwe.RSAOAEP, jwe.RSAOAEP256} {
+		open(t, w.ours(t, jwe.Config{}), seal(t, w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: alg}}), "x"))
+	}
+
+	pkcs1 := &paddedService{PrivateKey: rsaKeys[0](), knows: func(opts any) bool { _, pss := opts.(*rsa.PSSOptions); return !pss }}
+	w.theirSign = signing(t, "far", pkcs1)
+	require.NoError(t, w.theirSign.SelfTest(t.Context()))
+	m := open(t, w.ours(t, jwe.Config{}), seal(t, w.theirs(t, jwe.Config{}), "x"))
+	assert.Equal(t, "RS256", m.Signers[0].Algorithm)
+
+	down := encryption(t, "far", &paddedService{PrivateKey: rsaKeys[1](), knows: func(any) bool { return false }})
+	assert.ErrorIs(t, down.SelfTest(t.Context()), keyset.ErrUnavailable)
 }
 
 // What goes wrong in a service is ours, and what it says of a ciphertext is the
@@ -236,7 +319,7 @@ func TestRemoteKeysInTrouble(t *testing.T) {
 	} {
 		service := newKMS(tt.private)
 		w := newWorld(t)
-		w.ourDecrypt = encryption(t, "far", service)
+		w.ourDecrypt = mustKey(encryption(t, "far", service).WithAlgorithm(tt.alg))
 		us := w.ours(t, jwe.Config{Waive: waivedRSA15()})
 		sealed := seal(t, w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: tt.alg}, Waive: waivedRSA15()}), "x")
 		for _, mode := range outages {

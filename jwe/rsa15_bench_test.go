@@ -20,9 +20,9 @@ func BenchmarkRSA15(b *testing.B) {
 	to := &rsaKeys[1]().PublicKey
 	w := newWorld(b)
 	for name, own := range map[string]*keyset.Set{
-		"one key":    set(b, encryption(b, "dec", rsaKeys[1]())),
-		"three keys": set(b, encryption(b, "a", rsaKeys[2]()), encryption(b, "b", rsaKeys[3]()), encryption(b, "dec", rsaKeys[1]())),
-		"remote":     set(b, encryption(b, "dec", newKMS(rsaKeys[1]()))),
+		"one key":    set(b, forRSA15(b, "dec", rsaKeys[1]())),
+		"three keys": set(b, forRSA15(b, "a", rsaKeys[2]()), forRSA15(b, "b", rsaKeys[3]()), forRSA15(b, "dec", rsaKeys[1]())),
+		"remote":     set(b, forRSA15(b, "dec", newKMS(rsaKeys[1]()))),
 	} {
 		b.Run(name, func(b *testing.B) {
 			us := w.ours(b, jwe.Config{Own: own, Waive: waivedRSA15()})

@@ -50,7 +50,7 @@ func waivedRSA15(keys ...keyset.ID) []envelope.Waiver {
 }
 
 func TestRSA15(t *testing.T) {
-	dec, other := encryption(t, "dec", rsaKeys[1]()), encryption(t, "other", rsaKeys[2]())
+	dec, other := forRSA15(t, "dec", rsaKeys[1]()), forRSA15(t, "other", rsaKeys[2]())
 	w := newWorld(t)
 	signKey := newEC(t, curve256)
 	w.theirSign = signing(t, "sig", signKey)
@@ -64,7 +64,10 @@ func TestRSA15(t *testing.T) {
 	assert.Equal(t, "RSA1_5", m.Decrypter.Algorithm)
 	assert.Equal(t, dec.Info().ID, m.Decrypter.ID)
 	assert.Equal(t, waivedRSA15(), m.Waived)
-	assert.Empty(t, open(t, us, []byte(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, signed))).Waived, "it did not matter")
+	free := newX(t)
+	mixed := w.ours(t, jwe.Config{Own: set(t, encryption(t, "x", free), dec), Waive: waivedRSA15()})
+	w.ourDecrypt = encryption(t, "x", free)
+	assert.Empty(t, open(t, mixed, seal(t, w.theirs(t, jwe.Config{}), "x")).Waived, "it did not matter")
 
 	t.Run("only the keys of the waiver", func(t *testing.T) {
 		open(t, w.ours(t, jwe.Config{Own: own, Waive: waivedRSA15(dec.Info().ID)}), []byte(token))
@@ -73,14 +76,22 @@ func TestRSA15(t *testing.T) {
 	t.Run("not a key that also signs", func(t *testing.T) {
 		both, err := jwe.NewKey("dec", rsaKeys[1](), keyset.Signing|keyset.Encryption)
 		require.NoError(t, err)
+		_, err = both.WithAlgorithm(jwe.RSA1_5)
+		assert.ErrorContains(t, err, "cannot be bound to RSA1_5")
 		rejects(t, w.ours(t, jwe.Config{Own: set(t, both), Waive: waivedRSA15(both.Info().ID)}), []byte(token), envelope.NotForUs)
+	})
+	t.Run("only a key that is bound to it, which does nothing else", func(t *testing.T) {
+		free := encryption(t, "dec", rsaKeys[1]())
+		oe := rejects(t, w.ours(t, jwe.Config{Own: set(t, free), Waive: waivedRSA15(free.Info().ID)}), []byte(token), envelope.NotForUs)
+		assert.ErrorContains(t, oe.Cause(), "WithAlgorithm")
+		rejects(t, us, []byte(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, signed)), envelope.NotForUs)
 	})
 	t.Run("Accept can take it back", func(t *testing.T) {
 		rejects(t, w.ours(t, jwe.Config{Own: own, Waive: waivedRSA15(), Accept: []jwe.Algorithm{jwe.RSAOAEP}}), []byte(token), envelope.Forbidden)
 		open(t, w.ours(t, jwe.Config{Own: own, Waive: waivedRSA15(), Accept: []jwe.Algorithm{jwe.RSA1_5}}), []byte(token))
 	})
 	t.Run("whatever the kid says", func(t *testing.T) {
-		three := w.ours(t, jwe.Config{Own: set(t, other, encryption(t, "third", rsaKeys[3]()), dec), Waive: waivedRSA15()})
+		three := w.ours(t, jwe.Config{Own: set(t, other, forRSA15(t, "third", rsaKeys[3]()), dec), Waive: waivedRSA15()})
 		for _, kid := range []string{"", `,"kid":"nobody"`, `,"kid":"other"`, `,"kid":"third"`, `,"kid":"DEC"`} {
 			m := open(t, three, []byte(encryptRSA15(t, &rsaKeys[1]().PublicKey, `{"alg":"RSA1_5","enc":"A256GCM"`+kid+`}`, signed)))
 			assert.Equal(t, dec.Info().ID, m.Decrypter.ID, kid)
@@ -104,8 +115,6 @@ func TestRSA15(t *testing.T) {
 		assert.ErrorContains(t, err, "without InsecureRSA1_5")
 		them := w.theirs(t, jwe.Config{Seal: jwe.Algorithms{Key: jwe.RSA1_5, Content: jwe.A128CBCHS256}, Waive: waivedRSA15()})
 		assert.Equal(t, "x", string(open(t, us, seal(t, them, "x")).Payload))
-		open(t, us, seal(t, w.theirs(t, jwe.Config{Waive: waivedRSA15()}), "x")) // not chosen
-
 		bound, err := jwe.ReadKey(strings.NewReader(jwkRSA(rsaKeys[1](), `"alg":"RSA1_5"`)), 0)
 		require.NoError(t, err)
 		peer := set(t, bound, w.ourSign.Public().(*jwe.Key))
@@ -125,9 +134,9 @@ func TestRSA15IsNoOracle(t *testing.T) {
 	to := &rsaKeys[1]().PublicKey
 	size := to.Size()
 	for name, own := range map[string]*keyset.Set{
-		"one key":  set(t, encryption(t, "dec", rsaKeys[1]())),
-		"two keys": set(t, encryption(t, "other", rsaKeys[2]()), encryption(t, "dec", rsaKeys[1]())),
-		"remote":   set(t, encryption(t, "dec", newKMS(rsaKeys[1]()))),
+		"one key":  set(t, forRSA15(t, "dec", rsaKeys[1]())),
+		"two keys": set(t, forRSA15(t, "other", rsaKeys[2]()), forRSA15(t, "dec", rsaKeys[1]())),
+		"remote":   set(t, forRSA15(t, "dec", newKMS(rsaKeys[1]()))),
 	} {
 		us := w.ours(t, jwe.Config{Own: own, Waive: waivedRSA15()})
 		good := encryptRSA15(t, to, headerRSA15, "x")
@@ -165,7 +174,7 @@ func TestRSA15AsksAllOthers(t *testing.T) {
 	signKey := newEC(t, curve256)
 	w.theirSign = signing(t, "sig", signKey)
 	far := newKMS(rsaKeys[3]())
-	us := w.ours(t, jwe.Config{Own: set(t, encryption(t, "first", rsaKeys[2]()), encryption(t, "dec", rsaKeys[1]()), encryption(t, "far", far)), Waive: waivedRSA15()})
+	us := w.ours(t, jwe.Config{Own: set(t, forRSA15(t, "first", rsaKeys[2]()), forRSA15(t, "dec", rsaKeys[1]()), forRSA15(t, "far", far)), Waive: waivedRSA15()})
 	signed := signES256(t, signKey, goodJWS, "{}")
 	to := &rsaKeys[1]().PublicKey
 	named := `{"alg":"RSA1_5","enc":"A256GCM","kid":"first"}`

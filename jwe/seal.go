@@ -101,12 +101,15 @@ func (e *Envelope) signer(c *exchange.Call, by keyset.Key) (signer, error) {
 		return signer{}, err
 	}
 	alg, err := choose(k, keyset.Signing, e.c.Seal.Signature)
+	if err == nil {
+		err = permitted(c, k)
+	}
 	if err != nil {
 		return signer{}, err
 	}
 	h := newWriter()
 	h.text("alg", string(alg))
-	h.text("kid", k.info.Name)
+	h.text("kid", k.kid(keyset.Signing))
 	if e.c.PayloadType != "" {
 		h.text("cty", e.c.PayloadType)
 	}
@@ -181,7 +184,7 @@ func (e *Envelope) addressees(c *exchange.Call, to []keyset.Key, enc Algorithm) 
 
 // address writes what the recipient needs to unwrap its key.
 func (a addressee) address(h *writer) {
-	h.text("kid", a.key.info.Name)
+	h.text("kid", a.key.kid(keyset.Encryption))
 	if a.ephemeral != nil {
 		h.value("epk", publicJWK(a.ephemeral))
 	}

@@ -28,7 +28,7 @@ var pss = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 // digest returns what is signed in place of the input: its hash, or the input
 // itself for EdDSA.
 func (a Algorithm) digest(input ...[]byte) []byte {
-	if a == EdDSA {
+	if a.whole() {
 		if len(input) == 1 {
 			return input[0]
 		}
@@ -44,7 +44,7 @@ func (a Algorithm) digest(input ...[]byte) []byte {
 // appendDigested appends octets in base64url to out, and returns the digest of all
 // of it. Of many octets, what is encoded is hashed while the rest is.
 func appendDigested(alg Algorithm, out, octets []byte) (all, digest []byte) {
-	if alg == EdDSA || len(octets) < base64url.Halves {
+	if alg.whole() || len(octets) < base64url.Halves {
 		out = base64url.AppendEncode(out, octets)
 		return out, alg.digest(out)
 	}

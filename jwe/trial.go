@@ -43,10 +43,9 @@ type trial struct {
 
 func (t trial) named() bool { return t.to.header.names(t.entry) }
 
-// fits reports whether a key of ours may open the way to the content. An oracle
-// for RSA1_5 would also sign, if the key did.
+// fits reports whether a key of ours may open the way to the content.
 func (e *Envelope) fits(k *Key, r *recipient) bool {
-	return r.fits(k) && (r.header.alg != RSA1_5 || k.info.Use == keyset.Encryption && e.waived.permits(k.info.ID))
+	return r.fits(k) && e.waived.permits(k, r.header.alg)
 }
 
 // trials lists what to try, in order: keys that the message names, the one that
@@ -92,6 +91,7 @@ func (e *Envelope) decrypt(c *exchange.Call, m *envelope.Message, t *sealedToken
 	case err != nil:
 		return nil, err
 	case by != nil:
+		_ = permitted(c, by.key) // which enters the waiver
 		m.Decrypter = exchange.Use(by.entry, true, keyset.Encryption, string(by.to.header.alg))
 		m.Addressed = addressed(c, t, by.id())
 		return content, nil
@@ -235,6 +235,8 @@ func (e *Envelope) undecrypted(a *attempt, ways []*recipient, all []trial) error
 		return envelope.Reject(envelope.RevokedRecipient, errors.New("the message names a revoked key"), named...)
 	case len(all) == 0 && len(fitting) > 0:
 		return envelope.Reject(envelope.RevokedRecipient, errors.New("only revoked keys fit the message"), fitting...)
+	case len(all) == 0 && ways[0].header.alg == RSA1_5:
+		return envelope.Reject(envelope.NotForUs, errors.New("no key of ours that is bound to RSA1_5, as by WithAlgorithm, fits the size of the message and the waiver"), addressed(a.c, t, "")...)
 	case len(all) == 0:
 		return envelope.Reject(envelope.NotForUs, fmt.Errorf("no key of ours fits %s and the size or curve of the message", ways[0].header.alg), addressed(a.c, t, "")...)
 	}

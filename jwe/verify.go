@@ -48,7 +48,7 @@ func (e *Envelope) decodePayload(t *signedToken) ([]byte, error) {
 		return decode(t.payload)
 	}
 	s := t.signatures[0]
-	if s.err != nil || s.header.alg == EdDSA || s.header.alg.purpose() != forSignature || !e.accept[s.header.alg] {
+	if s.err != nil || s.header.alg.whole() || s.header.alg.purpose() != forSignature || !e.accept[s.header.alg] {
 		return decode(t.payload)
 	}
 	var wg sync.WaitGroup

@@ -1,9 +1,11 @@
 package jwe
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -14,6 +16,7 @@ const (
 	waiveCompression = "jwe.InsecureCompression"
 	waiveLongIV      = "jwe.InsecureLongIV"
 	waiveEvidence    = "jwe.InsecureUnsignedEvidence"
+	waiveRSADualUse  = "jwe.InsecureRSADualUse"
 )
 
 // InsecureEncryptOnly makes Seal produce a JWE without a JWS inside, and lets
@@ -28,9 +31,10 @@ func InsecureEncryptOnly(reason string) envelope.Waiver {
 }
 
 // InsecureRSA1_5 permits RSAES-PKCS1-v1_5, in Open and, if chosen, in Seal, for
-// the keys of ours with the given IDs, or for all of them if there are none. A
-// key that opens it for one partner is weaker for all: give it to that partner
-// alone. A key that also signs does not open it, and a message to several
+// the keys of ours with the given IDs, or for all of them if there are none. A key
+// takes part only if it is bound to RSA1_5, by "alg" in its JWK or by
+// [Key.WithAlgorithm], and then does nothing else. A key that opens it for one
+// partner is weaker for all: give it to that partner alone. A message to several
 // recipients is still refused.
 //
 // A key that does not decrypt is replaced with a random one before the content
@@ -67,10 +71,30 @@ func InsecureUnsignedEvidence(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveEvidence, reason)
 }
 
+// InsecureRSADualUse permits the private RSA keys with the given IDs, of which there
+// must be one at least, both to sign and to decrypt. Whoever can make us decrypt with
+// such a key comes near to signing with it. Use it to rotate away from it. It panics
+// if there is no ID.
+func InsecureRSADualUse(reason string, ids ...keyset.ID) envelope.Waiver {
+	if len(ids) == 0 {
+		panic("jwe: InsecureRSADualUse without the ID of a key")
+	}
+	return envelope.NewKeyWaiver(waiveRSADualUse, reason, ids...)
+}
+
+// permitted returns why a key of ours is refused under the waivers of a call, or nil.
+func permitted(c *exchange.Call, k *Key) error {
+	if k.dual() && !c.WaiveFor(waiveRSADualUse, k.info.ID) {
+		return fmt.Errorf("key %s is an RSA key both to sign and to decrypt, which %s can permit for it", k.info.ID, waiveRSADualUse)
+	}
+	return nil
+}
+
 // waivers are those of a Config, looked up once.
 type waivers struct {
 	encryptOnly, rsa15, compression, longIV bool
 	rsa15Keys                               []keyset.ID // that rsa15 is for; all if empty
+	dualKeys                                []keyset.ID // that may sign and decrypt
 }
 
 func waiversOf(list []envelope.Waiver) (w waivers) {
@@ -84,12 +108,17 @@ func waiversOf(list []envelope.Waiver) (w waivers) {
 			w.compression = true
 		case waiveLongIV:
 			w.longIV = true
+		case waiveRSADualUse:
+			w.dualKeys = append(w.dualKeys, v.Keys()...)
 		}
 	}
 	return w
 }
 
-// permits reports whether a key of ours may open RSA1_5.
-func (w *waivers) permits(id keyset.ID) bool {
-	return w.rsa15 && (len(w.rsa15Keys) == 0 || slices.Contains(w.rsa15Keys, id))
+// permits reports whether a key of ours may open messages of the algorithm.
+func (w *waivers) permits(k *Key, alg Algorithm) bool {
+	if alg == RSA1_5 {
+		return w.rsa15 && (len(w.rsa15Keys) == 0 || slices.Contains(w.rsa15Keys, k.info.ID))
+	}
+	return !k.dual() || slices.Contains(w.dualKeys, k.info.ID)
 }

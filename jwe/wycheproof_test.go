@@ -169,7 +169,8 @@ func setsOf(own, peer []*jwe.Key) (a, b *keyset.Set, err error) {
 
 func wycheproofKeys(text json.RawMessage, use keyset.Use) ([]*jwe.Key, error) {
 	if bytes.Contains(text, []byte(`"keys"`)) {
-		return jwe.ReadKeys(bytes.NewReader(text))
+		keys, _, err := jwe.ReadKeys(bytes.NewReader(text), 0)
+		return keys, err
 	}
 	k, err := jwe.ReadKey(bytes.NewReader(text), use)
 	if err != nil {

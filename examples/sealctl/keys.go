@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sealwax/sealwax/jwe"
@@ -19,8 +20,9 @@ import (
 const maxKeyFile = 1 << 20
 
 const keyFileHelp = `
-A key file is an OpenPGP certificate or keyring, a JWK, a JWK Set, or PEM. Write
-sign:FILE or encrypt:FILE for a PEM key, which does not say what it is for. A
+A key file is an OpenPGP certificate or keyring, a JWK, a JWK Set, PEM, or DER, also
+in base64. Write sign:FILE or encrypt:FILE for a key that does not say what it is for,
+or the algorithm that it is bound to, as a key for RSA1_5 must be: RSA1_5:FILE. A
 manifest stands alone; keys that are given as such are all active.
 `
 
@@ -144,43 +146,56 @@ func (r *keyReader) keys(file string, raw []byte) ([]keyset.Material, error) {
 		}
 		return keys, nil
 	}
-	if read, err := jwe.ReadKeys(bytes.NewReader(raw)); err == nil {
-		for _, k := range read {
-			keys = append(keys, k)
-		}
-		return keys, nil
-	} else if isJWKSet(raw) {
-		return fail(err)
-	}
-	one, err := jwe.ReadKey(bytes.NewReader(raw), useOf(file))
+	use, alg := prefixOf(file)
+	read, passed, err := jwe.ReadKeys(bytes.NewReader(raw), use)
 	if err != nil {
 		return fail(err)
 	}
-	return []keyset.Material{one}, nil
+	for _, p := range passed {
+		fmt.Fprintf(r.c.err, "sealctl %s: %s: passed over: %s\n", r.c.name, file, p)
+	}
+	for _, k := range read {
+		if alg != "" {
+			if k, err = k.WithAlgorithm(alg); err != nil {
+				return fail(err)
+			}
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
 }
 
-// The prefix of a key file says what it is for.
-func useOf(file string) keyset.Use {
-	switch prefix, _, _ := strings.Cut(file, ":"); prefix {
-	case "sign":
-		return keyset.Signing
-	case "encrypt":
-		return keyset.Encryption
+// prefixOf returns what the prefix of a key file says that its keys are for.
+func prefixOf(file string) (keyset.Use, jwe.Algorithm) {
+	prefix, _, ok := strings.Cut(file, ":")
+	switch alg := jwe.Algorithm(prefix); {
+	case !ok:
+		return 0, ""
+	case prefix == "sign":
+		return keyset.Signing, ""
+	case prefix == "encrypt":
+		return keyset.Encryption, ""
+	case slices.Contains(keyAlgorithms, alg):
+		return keyset.Encryption, alg
+	case slices.Contains(signatureAlgorithms, alg):
+		return keyset.Signing, alg
 	}
-	return 0
+	return 0, ""
 }
+
+var (
+	keyAlgorithms       = []jwe.Algorithm{jwe.RSAOAEP256, jwe.RSAOAEP, jwe.RSA1_5, jwe.ECDHES, jwe.ECDHESA128KW, jwe.ECDHESA192KW, jwe.ECDHESA256KW}
+	signatureAlgorithms = []jwe.Algorithm{jwe.PS256, jwe.PS384, jwe.PS512, jwe.ES256, jwe.ES384, jwe.ES512, jwe.EdDSA, jwe.Ed25519, jwe.RS256, jwe.RS384, jwe.RS512}
+)
 
 func unprefixed(file string) string {
-	if useOf(file) != 0 {
+	if use, _ := prefixOf(file); use != 0 {
 		_, file, _ = strings.Cut(file, ":")
 	}
 	return file
 }
 
-func isManifest(raw []byte) bool { return hasMember(raw, "revision") }
-func isJWKSet(raw []byte) bool   { return hasMember(raw, "keys") }
-
-func hasMember(raw []byte, name string) bool {
+func isManifest(raw []byte) bool {
 	var members map[string]json.RawMessage
-	return json.Unmarshal(raw, &members) == nil && members[name] != nil
+	return json.Unmarshal(raw, &members) == nil && members["revision"] != nil
 }

@@ -98,7 +98,7 @@ func usage(w io.Writer) {
 	}
 	fmt.Fprint(w, `
 sealctl COMMAND -h says more. Keys are read from files, or from standard input as
-"-". A key file is an OpenPGP certificate or keyring, a JWK, a JWK Set, PEM, or a
+"-". A key file is an OpenPGP certificate or keyring, a JWK, a JWK Set, PEM, DER, or a
 manifest, which lists key files with their states. The exit status is 0 when it
 is done, 1 when something on our side is at fault, 2 for a command line that is
 not understood, 3 for a rejected message, 4 for findings of check, and 5 for a

@@ -209,6 +209,9 @@ func (r *rotation) material(file string, private bool) (keys []keyset.Material, 
 	if source, err = r.source(file); err != nil {
 		return nil, "", err
 	}
+	if _, alg := prefixOf(file); alg != "" {
+		return nil, "", misuse("%s: a manifest has no place for the algorithm of a key: write the key as a JWK with \"alg\", or use sign: or encrypt:", file)
+	}
 	raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
 	if err != nil {
 		return nil, "", err

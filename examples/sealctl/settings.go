@@ -126,6 +126,7 @@ func (s *settings) pgp(own, peer keyset.Source) (envelope.Envelope, error) {
 		return nil, misuse("-encoding %s: it is base64url, armor, or binary", s.encoding)
 	}
 	waivers, err := s.waivers(map[string]func(string) envelope.Waiver{
+		"pgp.InsecureRSADualUse":       func(reason string) envelope.Waiver { return pgp.InsecureRSADualUse(reason, idsOf(own, peer)...) },
 		"pgp.InsecureSHA1Certificates": pgp.InsecureSHA1Certificates,
 		"pgp.InsecureUnsigned":         pgp.InsecureUnsigned,
 	})
@@ -147,6 +148,7 @@ func (s *settings) jwe(own, peer keyset.Source) (envelope.Envelope, error) {
 		"jwe.InsecureCompression": jwe.InsecureCompression,
 		"jwe.InsecureEncryptOnly": jwe.InsecureEncryptOnly,
 		"jwe.InsecureLongIV":      jwe.InsecureLongIV,
+		"jwe.InsecureRSADualUse":  func(reason string) envelope.Waiver { return jwe.InsecureRSADualUse(reason, idsOf(own)...) },
 		"jwe.InsecureRSA1_5":      func(reason string) envelope.Waiver { return jwe.InsecureRSA1_5(reason) },
 	})
 	if err != nil {
@@ -157,6 +159,17 @@ func (s *settings) jwe(own, peer keyset.Source) (envelope.Envelope, error) {
 		SealContext: s.context, OpenContext: s.context, Self: s.self, Partner: s.partner,
 		MaxAge: time.Duration(s.maxAge), MaxSize: s.maxSize, RequireBound: s.requireBound,
 	})
+}
+
+// idsOf lists the keys of the sources, for waivers that name keys: here all were named
+// on the command line.
+func idsOf(sources ...keyset.Source) (ids []keyset.ID) {
+	for _, s := range sources {
+		for k := range s.Load().All() {
+			ids = append(ids, k.ID())
+		}
+	}
+	return ids
 }
 
 // unfit refuses flags that say nothing in the format of the keys.
