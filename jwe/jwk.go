@@ -245,7 +245,7 @@ func (f *finding) validityOfJWK(jwk map[string]any) error {
 		f.notBefore = at[0]
 	}
 	if !at[1].IsZero() && (f.notAfter.IsZero() || at[1].Before(f.notAfter)) {
-		f.notAfter = at[1]
+		f.notAfter, f.endsWith = at[1], `"exp" of the JWK`
 	}
 	return nil
 }

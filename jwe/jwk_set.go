@@ -120,7 +120,7 @@ func (k *Key) with(other *Key) *Key {
 		out.info.NotBefore = other.info.NotBefore
 	}
 	if end := other.info.NotAfter; !end.IsZero() && (k.info.NotAfter.IsZero() || end.Before(k.info.NotAfter)) {
-		out.info.NotAfter = end
+		out.info.NotAfter, out.info.EndsWith = end, other.info.EndsWith
 	}
 	first := func(use keyset.Use) *Key {
 		if k.info.Use&use != 0 {

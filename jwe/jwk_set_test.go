@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -318,6 +319,37 @@ func TestValidityOfAJWK(t *testing.T) {
 	assert.ErrorContains(t, err, `has revoked it ("revoked")`)
 }
 
+// The text says whose end it is.
+func TestTheEndOfAKeyHasAName(t *testing.T) {
+	now := time.Now()
+	w := newWorld(t)
+	ec := newEC(t, curve256)
+	chain := x5cOf(t, certificateOf(t, ec, now.Add(-3*time.Hour), now.Add(-2*time.Hour), 0))
+	for _, tt := range []struct {
+		more object
+		want string
+	}{
+		{object{"x5c": chain}, `, with the certificate in "x5c"`},
+		{object{"exp": now.Add(-2 * time.Hour).Unix()}, `, with "exp" of the JWK`},
+	} {
+		for _, use := range []string{"sig", "enc"} {
+			k := mustKey(jwe.ReadKey(strings.NewReader(asJSON(t, jwkOfEC(t, &ec.PublicKey, joined(tt.more, object{"use": use})))), 0))
+			us := w.ours(t, jwe.Config{Peer: set(t, k)})
+			if use == "enc" {
+				_, err := us.Seal(t.Context(), nil)
+				assert.ErrorContains(t, err, tt.want)
+				continue
+			}
+			them := w.theirs(t, jwe.Config{Own: set(t, signing(t, "", ec))})
+			oe := rejects(t, us, seal(t, them, "x"), envelope.OutOfTime)
+			assert.ErrorContains(t, oe.Cause(), tt.want)
+		}
+	}
+	alone := mustKey(jwe.ReadKey(certificate(t, ec, now.Add(-3*time.Hour), now.Add(-2*time.Hour), 0), keyset.Encryption))
+	_, err := w.ours(t, jwe.Config{Peer: set(t, alone)}).Seal(t.Context(), nil)
+	assert.ErrorContains(t, err, ", with the certificate")
+}
+
 // The key usage of a certificate counts the same alone and inside a JWK.
 func TestKeyUsageCountsTheSame(t *testing.T) {
 	ec := newEC(t, curve256)
@@ -329,7 +361,9 @@ func TestKeyUsageCountsTheSame(t *testing.T) {
 			what := fmt.Sprintf("usage %d, given %s", usage, given)
 			require.Equal(t, aloneErr == nil, insideErr == nil, "%s: %v, %v", what, aloneErr, insideErr)
 			if aloneErr == nil {
-				assert.Equal(t, alone.Info(), inside.Info(), what)
+				want := alone.Info()
+				want.EndsWith = inside.Info().EndsWith // which is the only difference
+				assert.Equal(t, want, inside.Info(), what)
 				assert.Equal(t, alone.Digest(), inside.Digest(), what)
 			}
 		}
@@ -361,5 +395,37 @@ func TestShortCoordinates(t *testing.T) {
 	for _, x := range []string{"", b64(append([]byte{0}, point[1:33]...)), b64(point[3:33])} {
 		_, err := jwe.ReadKey(strings.NewReader(asJSON(t, joined(whole, object{"x": x}))), 0)
 		assert.Error(t, err, "the point is checked all the same")
+	}
+}
+
+// The same in the "epk" of a message: one in 128 has such a coordinate.
+func TestShortCoordinatesOfAMessage(t *testing.T) {
+	s := newStage(t, jwe.Config{})
+	to, err := s.agree.ECDH()
+	require.NoError(t, err)
+	signed := signES256(t, s.sign, goodJWS, "{}")
+	for shortened := false; !shortened; {
+		token := agreeWith(t, to.PublicKey(), func(epk string) string {
+			var jwk map[string]string
+			require.NoError(t, json.Unmarshal([]byte(epk), &jwk))
+			for _, name := range []string{"x", "y"} {
+				octets, err := base64.RawURLEncoding.DecodeString(jwk[name])
+				require.NoError(t, err)
+				for octets[0] == 0 {
+					octets, shortened = octets[1:], true
+				}
+				jwk[name] = b64(octets)
+			}
+			return `{"alg":"ECDH-ES","enc":"A256GCM","epk":` + asJSON(t, jwk) + `}`
+		}, signed)
+		assert.Equal(t, "{}", string(open(t, s.receiver, []byte(token)).Payload))
+	}
+	for _, epk := range []object{
+		{"kty": "EC", "crv": "P-256", "x": b64(make([]byte, 33)), "y": b64(make([]byte, 32))},
+		{"kty": "EC", "crv": "P-256", "x": "", "y": b64([]byte{1})},
+		{"kty": "OKP", "crv": "X25519", "x": b64(random(31))},
+	} {
+		token := agreeWith(t, to.PublicKey(), func(string) string { return `{"alg":"ECDH-ES","enc":"A256GCM","epk":` + asJSON(t, epk) + `}` }, signed)
+		rejects(t, s.receiver, []byte(token), envelope.Malformed)
 	}
 }

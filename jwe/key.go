@@ -114,6 +114,7 @@ type spec struct {
 	public              crypto.PublicKey  // one of
 	private             crypto.PrivateKey // these two
 	notBefore, notAfter time.Time
+	endsWith            string
 	hints               []string
 	chain               [][]byte
 }
@@ -144,7 +145,7 @@ func newKey(s spec) (*Key, error) {
 	k.hints, k.chain = append(slices.Clone(s.hints), k.fingerprints()...), s.chain
 	k.info = keyset.Info{
 		ID: id, Name: s.kid, Format: keyset.JOSE, Private: k.private != nil, Use: s.use,
-		Algorithm: string(k.kind), NotBefore: s.notBefore, NotAfter: s.notAfter,
+		Algorithm: string(k.kind), NotBefore: s.notBefore, NotAfter: s.notAfter, EndsWith: s.endsWith,
 	}
 	if k.info.Name == "" {
 		k.info.Name = string(id)

@@ -57,7 +57,7 @@ func (f *finding) certify(ders [][]byte, by string) error {
 	}
 	sum := sha256.Sum256(leaf.Raw)
 	f.hints = append(f.hints, rawURL.EncodeToString(sum[:]), hex.EncodeToString(sum[:]))
-	f.notBefore, f.notAfter, f.chain = leaf.NotBefore, leaf.NotAfter, nil
+	f.notBefore, f.notAfter, f.endsWith, f.chain = leaf.NotBefore, leaf.NotAfter, by, nil
 	for _, c := range chain {
 		f.chain = append(f.chain, c.Raw)
 	}

@@ -189,7 +189,7 @@ func (k *suit) weigh() {
 	info := signer.key.info
 	if err := j.c.InTime(k.dated,
 		exchange.Window{NotBefore: signer.entry.NotBefore, NotAfter: signer.entry.NotAfter},
-		exchange.Window{NotBefore: info.NotBefore, NotAfter: info.NotAfter}); err != nil {
+		exchange.Window{NotBefore: info.NotBefore, NotAfter: info.NotAfter, EndsWith: info.EndsWith}); err != nil {
 		k.ignore(signer.entry, false, envelope.OutOfTime, err)
 		return
 	}

@@ -110,6 +110,7 @@ type Info struct {
 	Subkey    bool      // an OpenPGP certificate with a subkey to encrypt to
 	NotBefore time.Time // zero if the material has no lower bound
 	NotAfter  time.Time // the earliest end among the parts in use; zero if there is none
+	EndsWith  string    // what NotAfter is the end of if not of the key itself, such as "the certificate"
 }
 
 // LogValue implements [slog.LogValuer] with what is known of the key, apart from its

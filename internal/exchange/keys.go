@@ -61,7 +61,11 @@ func whyNot(k keyset.Key, use keyset.Use, at time.Time) string {
 	case at.Before(from):
 		return "active, but not valid before " + stamp(from)
 	case !to.IsZero() && at.After(to):
-		return "active, but ended on " + stamp(to)
+		why := "active, but ended on " + stamp(to)
+		if i := k.Material.Info(); i.EndsWith != "" && to.Equal(i.NotAfter) {
+			why += ", with " + i.EndsWith
+		}
+		return why
 	}
 	return fmt.Sprintf("active, but not for %v", use)
 }

@@ -15,6 +15,14 @@ import (
 // A zero time is no bound.
 type Window struct {
 	NotBefore, NotAfter time.Time
+	EndsWith            string // as in [keyset.Info]
+}
+
+func (w Window) end() string {
+	if w.EndsWith == "" {
+		return stamp(w.NotAfter)
+	}
+	return stamp(w.NotAfter) + ", with " + w.EndsWith
 }
 
 // InTime judges the date of one signature: not from the future, not too old,
@@ -43,10 +51,10 @@ func (c *Call) InTime(dated time.Time, windows ...Window) error {
 			continue
 		}
 		if at.After(w.NotAfter) {
-			return fmt.Errorf("the signature is dated %s, after the key ended: %s", stamp(at), stamp(w.NotAfter))
+			return fmt.Errorf("the signature is dated %s, after the key ended: %s", stamp(at), w.end())
 		}
 		if c.At.After(w.NotAfter.Add(Grace)) {
-			return fmt.Errorf("the key ended on %s, more than %v ago", stamp(w.NotAfter), Grace)
+			return fmt.Errorf("the key ended on %s, more than %v ago", w.end(), Grace)
 		}
 	}
 	return nil

@@ -53,10 +53,10 @@ func TestInTime(t *testing.T) {
 		"in time, beyond the grace":   {ago(48 * hour), 0, windows{to(ago(exchange.Grace + tick))}, "more than 24h0m0s ago"},
 		"backdated by years":          {ago(365 * 24 * hour), 0, windows{to(ago(25 * hour))}, "more than 24h0m0s ago"},
 		"undated, key ended":          {time.Time{}, 0, windows{to(ago(tick))}, "after the key ended"},
-		"undated, key valid":          {time.Time{}, 0, windows{{ago(hour), in(hour)}}, ""},
+		"undated, key valid":          {time.Time{}, 0, windows{{NotBefore: ago(hour), NotAfter: in(hour)}}, ""},
 		"undated, at the end":         {time.Time{}, 0, windows{to(now)}, ""},
 		"no bounds":                   {ago(hour), 0, windows{{}, {}}, ""},
-		"every window counts":         {ago(hour), 0, windows{{ago(2 * hour), in(hour)}, {}, to(ago(90 * time.Minute))}, "after the key ended"},
+		"every window counts":         {ago(hour), 0, windows{{NotBefore: ago(2 * hour), NotAfter: in(hour)}, {}, to(ago(90 * time.Minute))}, "after the key ended"},
 		"grace for every window":      {ago(72 * hour), 0, windows{to(ago(hour)), to(ago(25 * hour))}, "more than 24h0m0s ago"},
 		"age before windows":          {ago(2 * hour), hour, windows{to(ago(48 * hour))}, "the limit is"},
 	} {
