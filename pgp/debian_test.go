@@ -45,9 +45,9 @@ func TestDebianKeyring(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, read, 900)
 	assert.Equal(t, map[string]int{
-		"pgp: certificate 1: RSA key of 10240 bits, at most 8192 are allowed":                                                   1,
-		"pgp: certificate *: the certificate has no part that is fit for a use: * (DSA): not allowed; * (ElGamal): not allowed": 1,
-		"pgp: certificate *: no valid self-signature: the certification of * does not count: it is under RIPEMD-160; " +
+		"pgp: binary OpenPGP keys: certificate 1: RSA key of 10240 bits, at most 8192 are allowed":                                                   1,
+		"pgp: binary OpenPGP keys: certificate *: the certificate has no part that is fit for a use: * (DSA): not allowed; * (ElGamal): not allowed": 1,
+		"pgp: binary OpenPGP keys: certificate *: no valid self-signature: the certification of * does not count: it is under RIPEMD-160; " +
 			"the certification of * does not count: it is under RIPEMD-160": 1,
 	}, refused)
 }

@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 	}
 	binary, err := openpgp.DecodeKeys(in)
 	if err != nil {
-		return nil, fmt.Errorf("pgp: %w", openpgp.Explain(in, err))
+		return nil, unreadable(in, err)
 	}
 	if len(in) > cert.MaxArmoredFile || len(binary) > cert.MaxFile {
 		return nil, fmt.Errorf("pgp: keys of more than %d bytes", cert.MaxFile)
@@ -69,15 +70,43 @@ func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 	certs, err := cert.Read(binary, passphrase)
 	switch {
 	case errors.Is(err, cert.ErrLocked):
-		return nil, fmt.Errorf("pgp: %w; use ReadLockedKey", err)
+		return nil, fmt.Errorf("pgp: %s: %w; use ReadLockedKey", kindOfFile(in), err)
 	case err != nil:
-		return nil, fmt.Errorf("pgp: %w", openpgp.Explain(in, err))
+		return nil, unreadable(in, err)
 	}
 	keys := make([]*Key, len(certs))
 	for i, c := range certs {
 		if keys[i], err = newKey(c); err != nil {
-			return nil, fmt.Errorf("pgp: %w", err)
+			return nil, fmt.Errorf("pgp: %s: %w", kindOfFile(in), err)
 		}
 	}
 	return keys, nil
+}
+
+// unreadable is an error in the form that package jwe has too: what the file is, which
+// entry of it is wrong and why, and what to do.
+func unreadable(in []byte, err error) error {
+	err = openpgp.Explain(in, err)
+	if kind := kindOfFile(in); kind != "" {
+		return fmt.Errorf("pgp: %s: %w", kind, err)
+	}
+	trimmed := bytes.TrimLeft(in, "\xef\xbb\xbf \t\r\n")
+	for _, begins := range []string{"{", "-----BEGIN ", "\x30"} {
+		if bytes.HasPrefix(trimmed, []byte(begins)) {
+			return fmt.Errorf("pgp: %w; keys for JOSE are read with package jwe", err)
+		}
+	}
+	return fmt.Errorf("pgp: %w", err)
+}
+
+// kindOfFile says how the keys of OpenPGP are written, or returns the empty string if
+// there are none.
+func kindOfFile(in []byte) string {
+	switch {
+	case bytes.Contains(in, []byte("-----BEGIN PGP ")):
+		return "OpenPGP keys in ASCII armor"
+	case len(in) != 0 && in[0] >= 0x80:
+		return "binary OpenPGP keys"
+	}
+	return ""
 }

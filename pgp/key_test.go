@@ -503,3 +503,21 @@ func TestSHA1Certificates(t *testing.T) {
 	seal(t, lax, body)
 	rejected(t, newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: peer}), sealed, envelope.Forbidden)
 }
+
+// Files of other keys, and keyrings with a bad entry, get an error in the form that
+// package jwe has too: the file, the entry, why, and what to do.
+func TestErrorsOfKeyFiles(t *testing.T) {
+	var ring bytes.Buffer
+	require.NoError(t, bank().WriteCertificate(&ring))
+	armored := ring.String()
+	for in, want := range map[string]string{
+		`{"kty":"EC"}`: "keys for JOSE are read with package jwe",
+		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "it is an X.509 certificate, and not an OpenPGP one; keys for JOSE are read with package jwe",
+		"\x30\x82\x01\x00": "PKCS #12 file, and not OpenPGP; keys for JOSE",
+		"\xc6\x01\x09":     "pgp: binary OpenPGP keys: certificate 1: ",
+		strings.Replace(armored, "\n\n", "\n\n!", 1): "pgp: OpenPGP keys in ASCII armor: ",
+	} {
+		_, err := pgp.ReadKeys(strings.NewReader(in))
+		assert.ErrorContains(t, err, want)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/sealwax/sealwax/internal/text"
 )
 
 // ExplainedOctets is how much of the beginning of an input [Explain] looks at.
@@ -25,11 +27,6 @@ func Explain(head []byte, err error) error {
 // Beginnings of what people send instead, and what to say of them.
 var beginnings = []struct{ octets, what string }{
 	{"\xef\xbb\xbf", "it begins with a byte order mark (UTF-8); take the mark out"},
-	{"\xff\xfe", "it is text in UTF-16; write it in ASCII"},
-	{"\xfe\xff", "it is text in UTF-16; write it in ASCII"},
-	{"-\x00-\x00", "it is text in UTF-16; write it in ASCII"},
-	{"\x00-\x00-", "it is text in UTF-16; write it in ASCII"},
-	{"\xef\xbf\xbd", "bytes of it were replaced because they are no text; send bytes, or base64"},
 	{"-----BEGIN CERTIFICATE", "it is an X.509 certificate, and not an OpenPGP one"},
 	{"-----BEGIN X509 CERTIFICATE", "it is an X.509 certificate, and not an OpenPGP one"},
 	{"-----BEGIN TRUSTED CERTIFICATE", "it is an X.509 certificate, and not an OpenPGP one"},
@@ -47,31 +44,24 @@ var beginnings = []struct{ octets, what string }{
 	{"-----BEGIN ENCRYPTED PRIVATE KEY", "it is a bare key in PEM; an OpenPGP key is needed"},
 	{"-----BEGIN PGP SIGNED MESSAGE", "it is text that is signed, and not encrypted"},
 	{"LS0tLS1CRUdJTi", "it is base64 of ASCII armor: it is encoded twice; take one encoding off"},
-	{"data:", "it is a data: URI; decode what stands behind the comma"},
 	{"eyJ", "it seems to be a JOSE token, and not OpenPGP"},
-	{"<", "it is XML or HTML"},
 	{"\x30\x82", "it is DER, as of an X.509 certificate or a PKCS #12 file, and not OpenPGP"},
 	{"\x30\x83", "it is DER, as of an X.509 certificate or a PKCS #12 file, and not OpenPGP"},
-	{"PK\x03\x04", "it is a ZIP file"},
-	{"\x1f\x8b", "it is compressed with gzip; decompress it first"},
-	{`"`, "it is a JSON string; decode the string first"},
 	{"{", "it is JSON; take the value out of it first"},
-	{"[", "it is JSON; take the value out of it first"},
-	{"'", "quotes stand around it"},
-	{"%2D%2D%2D", "it is percent-encoded; decode it first"},
-	{"-----BEGIN%20", "it is percent-encoded; decode it first"},
-	{"-----BEGIN+PGP", "it is form-encoded; decode it first"},
 }
 
 func seems(head []byte) string {
 	if len(head) >= 12 && string(head[8:12]) == "KBXf" {
 		return `it is a keybox of GnuPG; use "gpg --export"`
 	}
-	text := bytes.TrimLeft(head, " \t\r\n")
+	trimmed := bytes.TrimLeft(head, " \t\r\n")
 	for _, b := range beginnings {
-		if bytes.HasPrefix(text, []byte(b.octets)) {
+		if bytes.HasPrefix(trimmed, []byte(b.octets)) {
 			return b.what
 		}
+	}
+	if what := text.Seems(head); what != "" {
+		return what
 	}
 	switch at := bytes.Index(head, []byte("-----BEGIN PGP ")); {
 	case at < 0:
