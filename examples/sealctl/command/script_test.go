@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -161,7 +161,7 @@ func (s *script) sealctl(where string, words []string) int {
 	s.out.Reset()
 	s.err.Reset()
 	// A reader that cannot seek, as a pipe cannot.
-	status := run(context.Background(), args, struct{ *bytes.Buffer }{&in}, &s.out, &s.err)
+	status := Run(context.Background(), Files, args, struct{ *bytes.Buffer }{&in}, &s.out, &s.err)
 	if to != "" {
 		require.NoError(s.t, os.WriteFile(to, s.out.Bytes(), 0o600), where)
 	}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ type keyReader struct {
 }
 
 func (r *keyReader) flag() {
-	r.c.flags.StringVar(&r.passphrase, "passphrase", "", "the `file` with the passphrase of locked OpenPGP keys")
+	r.c.flags.StringVar(&r.passphrase, "passphrase", "", "the `file` with the passphrase of locked keys")
 }
 
 // secret returns the passphrase, without the end of its line.
@@ -113,9 +113,10 @@ func (r *keyReader) openManifest(ctx context.Context, m *keyset.Manifest, file s
 		return nil, err
 	}
 	defer folder.Close()
-	opener := jwe.OpenFile(folder.FS())
+	secret := func(context.Context, keyset.ManifestKey) ([]byte, error) { return r.secret() }
+	opener := r.c.files.Open(folder.FS(), secret)
 	if m.Format == keyset.OpenPGP {
-		opener = pgp.OpenFile(folder.FS(), func(context.Context, keyset.ManifestKey) ([]byte, error) { return r.secret() })
+		opener = pgp.OpenFile(folder.FS(), secret)
 	}
 	return m.Open(ctx, keyset.Schemes(map[string]keyset.Opener{"file": opener}))
 }
@@ -127,7 +128,7 @@ func (r *keyReader) keys(file string, raw []byte) ([]keyset.Material, error) {
 	if len(raw) == 0 {
 		return fail(errors.New("is empty"))
 	}
-	if raw[0] >= 0x80 || bytes.Contains(raw, []byte("-----BEGIN PGP ")) {
+	if raw[0] >= 0x80 && !bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")) || bytes.Contains(raw, []byte("-----BEGIN PGP ")) {
 		read, err := pgp.ReadKeys(bytes.NewReader(raw))
 		if err != nil && r.passphrase != "" {
 			secret, secretErr := r.secret()
@@ -147,7 +148,7 @@ func (r *keyReader) keys(file string, raw []byte) ([]keyset.Material, error) {
 		return keys, nil
 	}
 	use, alg := prefixOf(file)
-	read, passed, err := jwe.ReadKeys(bytes.NewReader(raw), use)
+	read, passed, err := r.c.files.Read(bytes.NewReader(raw), use, r.secret)
 	if err != nil {
 		return fail(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -20,6 +20,7 @@ import (
 // A call is one command under way: its flags and its streams.
 type call struct {
 	command
+	files    KeyFiles
 	flags    *flag.FlagSet
 	args     []string // what is left after the flags
 	raw      []string
@@ -30,8 +31,8 @@ type call struct {
 	output   string // the file of -o
 }
 
-func newCall(cmd command, args []string, in io.Reader, out, errs io.Writer) *call {
-	c := &call{command: cmd, raw: args, in: in, out: out, err: errs}
+func newCall(cmd command, files KeyFiles, args []string, in io.Reader, out, errs io.Writer) *call {
+	c := &call{command: cmd, files: files, raw: args, in: in, out: out, err: errs}
 	c.flags = flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	c.flags.SetOutput(io.Discard) // errors are printed once, by fail
 	c.flags.BoolVar(&c.asJSON, "json", false, "say it as one JSON object, for scripts")
