@@ -18,6 +18,11 @@ func joseUs(k joseKeys, size int) (implementation, error) {
 	if err != nil {
 		return implementation{}, err
 	}
+	if k.algs.Key == jwe.RSA1_5 {
+		if decrypt, err = decrypt.WithAlgorithm(jwe.RSA1_5); err != nil {
+			return implementation{}, err
+		}
+	}
 	from, err := k.envelope(size, sign, decrypt.Public())
 	if err != nil {
 		return implementation{}, err

@@ -10,8 +10,10 @@
 //
 // # Keys
 //
-// A [Key] is used only for its use, only for its algorithm if it is bound to
-// one, and only if its size is allowed: RSA from 2048 to 4096 bits, P-256,
+// [ReadKeys] and [ReadKey] read keys in the files in which partners hand them out.
+//
+// A [Key] is used only for its use, only for its algorithms if it is bound to
+// any, and only if its size is allowed: RSA from 2048 to 4096 bits, P-256,
 // P-384, P-521, Ed25519 to sign, X25519 to encrypt. Its ID in a
 // [keyset.Set] is the thumbprint of [RFC 7638]; its name is the "kid". Private
 // keys may be elsewhere: see [NewKey].

@@ -172,6 +172,9 @@ func FuzzReadKey(f *testing.F) {
 	f.Add([]byte(`{"kty":"RSA","n":"AQAB","e":"AQAB","x5c":["AAAA"]}`), byte(keyset.Encryption))
 	f.Add([]byte(`{"kty":"OKP","crv":"X25519","x":"5HaqloXfAxSzW26xEsE4PCArfWYN1N6LTF8qtoewG2E","key_ops":[]}`), byte(keyset.Encryption))
 	f.Add([]byte("0\x82\x01\x00"), byte(3))
+	f.Add(spki(f, &fixed(f, 1).PublicKey), byte(keyset.Signing))
+	f.Add([]byte("Bag Attributes\n"+pemOf("CERTIFICATE", certificateOf(f, fixed(f, 1), time.Unix(1e9, 0), time.Unix(2e9, 0), 1), nil)), byte(0))
+	f.Add([]byte("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"), byte(keyset.Signing))
 	f.Fuzz(func(t *testing.T, text []byte, use byte) {
 		k, err := jwe.ReadKey(bytes.NewReader(text), keyset.Use(use))
 		require.Equal(t, err == nil, k != nil)
@@ -186,6 +189,8 @@ func FuzzReadKeys(f *testing.F) {
 	require.NoError(f, jwe.WriteJWKSet(&b, set(f, signing(f, "a", fixed(f, 1)), encryption(f, "b", fixed(f, 2)))))
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"AKP"}]}`))
+	same := jwkOfEC(f, &fixed(f, 1).PublicKey, nil)
+	f.Add([]byte(jwksOf(f, joined(same, object{"use": "sig"}), joined(same, object{"use": "enc", "alg": "ECDH-ES", "kid": "e"}), joined(same, object{"use": "tls"}))))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		keys, _, err := jwe.ReadKeys(bytes.NewReader(text), 0)
 		require.Equal(t, err == nil, len(keys) > 0)
@@ -211,6 +216,6 @@ func checkKey(t *testing.T, k *jwe.Key) {
 	back, err := jwe.ReadKey(&b, 0)
 	require.NoError(t, err)
 	j := back.Info()
-	j.NotBefore, j.NotAfter = i.NotBefore, i.NotAfter // a JWK holds no dates
+	j.NotBefore, j.NotAfter, j.EndsWith = i.NotBefore, i.NotAfter, i.EndsWith // none is written
 	require.Equal(t, i, j)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/sealwax/sealwax/keyset"
@@ -151,6 +152,9 @@ var errNoUse = errors.New("it does not say what it is for, and no use is given: 
 // decide brings together what the parts of a finding say and what the caller knows.
 // None may contradict another.
 func (f *finding) decide(given keyset.Use, strict bool) (keyset.Use, error) {
+	if given&^bothUses != 0 {
+		return 0, fmt.Errorf("unknown use %d", given)
+	}
 	says := f.says
 	if kind := kindOfKey(f.public, f.private); kind == kindEd25519 {
 		says = append(says, claim{"the type of the key", keyset.Signing})
@@ -169,7 +173,8 @@ func (f *finding) decide(given keyset.Use, strict bool) (keyset.Use, error) {
 	case given == 0, !strict && given&use == 0:
 		return use, nil
 	case strict && given&^use != 0:
-		return 0, fmt.Errorf("%s contradicts the use that is given: it does not allow %s", says[len(says)-1].by, given)
+		i := slices.IndexFunc(says, func(c claim) bool { return given&^c.use != 0 })
+		return 0, fmt.Errorf("%s contradicts the use that is given: it does not allow %s", says[i].by, given)
 	}
 	return given & use, nil
 }

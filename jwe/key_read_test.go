@@ -171,6 +171,7 @@ func TestReadKeyRefuses(t *testing.T) {
 		{"JWK with a long kid", ecJWK(`,"kid":"` + strings.Repeat("x", 257) + `"`), keyset.Signing, "kid is not valid UTF-8 of at most 256 bytes"},
 		{"JWK without a use", ecJWK(""), 0, "no use is given"},
 		{"JWK of an unknown use", ecJWK(`,"use":"seal"`), 0, `"use" is "seal"`},
+		{"JWK and an unknown use", ecJWK(""), 64, "unknown use 64"},
 		{"JWK against the use that is given", ecJWK(`,"use":"enc"`), keyset.Signing, `"use" contradicts`},
 		{"JWK whose key_ops contradict its use", ecJWK(`,"use":"sig","key_ops":["deriveKey"]`), 0, `"key_ops" contradicts`},
 		{"JWK whose alg contradicts its use", ecJWK(`,"use":"enc","alg":"ES256"`), 0, `"alg" contradicts`},
