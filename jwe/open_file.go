@@ -15,7 +15,8 @@ import (
 //
 // The use in the manifest says what a key is for that does not say so itself, and
 // narrows what a key is for that says more: a file that lists a key once more, for
-// another use, widens nothing. The name in the manifest is the "kid" of the key, whatever its file says: partners find
+// another use, widens nothing. "file:NAME#RSA1_5", and so with every algorithm, binds the
+// key to it, as [Key.WithAlgorithm] does: PEM and certificates cannot say it. The name in the manifest is the "kid" of the key, whatever its file says: partners find
 // a key by its kid alone.
 func OpenFile(fsys fs.FS) keyset.Opener {
 	return func(_ context.Context, k keyset.ManifestKey) (keyset.Material, error) {
@@ -23,19 +24,23 @@ func OpenFile(fsys fs.FS) keyset.Opener {
 		if !ok {
 			return nil, fmt.Errorf("jwe: %.128q is not the source of a file", k.Source)
 		}
+		use := manifestUse(k.Use)
+		name, alg := boundTo(name)
+		if use == 0 {
+			use = alg.use()
+		}
 		f, err := fsys.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("jwe: %w", err)
 		}
 		defer f.Close()
-		use := manifestUse(k.Use)
 		read, err := readFile(unavailable{f}, use, false)
 		if err != nil {
-			return nil, fmt.Errorf("jwe: %.128q: %w", k.Source, err)
+			return nil, prefixed(err)
 		}
 		for _, key := range read.keys {
 			if key.info.ID == k.ID {
-				return key.asInManifest(k, use)
+				return key.asInManifest(k, use, alg)
 			}
 		}
 		others := ""
@@ -57,14 +62,31 @@ func (u unavailable) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// asInManifest returns k with the use and the name that the manifest has for it.
-func (k *Key) asInManifest(m keyset.ManifestKey, use keyset.Use) (*Key, error) {
+// boundTo takes the algorithm off the end of a source, if there is one.
+func boundTo(source string) (name string, alg Algorithm) {
+	if i := strings.LastIndexByte(source, '#'); i >= 0 {
+		if alg = Algorithm(source[i+1:]); alg.use() != 0 {
+			return source[:i], alg
+		}
+	}
+	return source, ""
+}
+
+// asInManifest returns k with what the manifest has for it: the use, the algorithm, and
+// the name.
+func (k *Key) asInManifest(m keyset.ManifestKey, use keyset.Use, alg Algorithm) (*Key, error) {
 	out := k
 	if use != 0 && k.info.Use&^use != 0 {
 		if k.info.Use&use == 0 {
 			return nil, fmt.Errorf("jwe: key %s is for %s, and the manifest says %s", m.ID, k.info.Use, use)
 		}
 		out = k.narrowed(use)
+	}
+	if alg != "" {
+		var err error
+		if out, err = out.WithAlgorithm(alg); err != nil {
+			return nil, err
+		}
 	}
 	if m.Name == "" || m.Name == out.info.Name {
 		return out, nil

@@ -54,6 +54,11 @@ func TestOpenFile(t *testing.T) {
 		{"PEM, the manifest says the use", keyset.ManifestKey{ID: fromPEM.Info().ID, Source: "file:key.pem", Use: "signing"}, string(fromPEM.Info().ID), false},
 		{"PEM, and the name", keyset.ManifestKey{ID: fromPEM.Info().ID, Name: "own-2027", Source: "file:key.pem", Use: "signing"}, "own-2027", false},
 		{"PEM, and a name that is no kid", keyset.ManifestKey{ID: fromPEM.Info().ID, Name: strings.Repeat("Example Bank ", 25), Source: "file:key.pem", Use: "signing"}, "", true},
+		{"PEM, bound to an algorithm", keyset.ManifestKey{ID: fromPEM.Info().ID, Source: "file:key.pem#ES256"}, string(fromPEM.Info().ID), false},
+		{"PEM, bound to an algorithm against the use", keyset.ManifestKey{ID: fromPEM.Info().ID, Source: "file:key.pem#ES256", Use: "encryption"}, "", true},
+		{"PEM, bound to an algorithm that does not fit", keyset.ManifestKey{ID: fromPEM.Info().ID, Source: "file:key.pem#PS256"}, "", true},
+		{"PEM, bound to no algorithm", keyset.ManifestKey{ID: fromPEM.Info().ID, Source: "file:key.pem#none", Use: "signing"}, "", true},
+		{"JWK, bound to another algorithm", keyset.ManifestKey{ID: two.Info().ID, Source: "file:keys.json#ECDH-ES"}, "", true},
 		{"PEM without use", keyset.ManifestKey{ID: fromPEM.Info().ID, Source: "file:key.pem"}, "", true},
 		{"another key", keyset.ManifestKey{ID: two.Info().ID, Source: "file:one.jwk"}, "", true},
 		{"missing", keyset.ManifestKey{ID: one.Info().ID, Source: "file:none"}, "", true},
@@ -72,6 +77,9 @@ func TestOpenFile(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, tt.k.ID, m.Info().ID)
 			assert.Equal(t, tt.kid, m.Info().Name)
+			if strings.Contains(tt.k.Source, "#") {
+				assert.Equal(t, mustKey(fromPEM.WithAlgorithm(jwe.ES256)).Digest(), m.(*jwe.Key).Digest())
+			}
 		})
 	}
 }

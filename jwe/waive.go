@@ -32,8 +32,8 @@ func InsecureEncryptOnly(reason string) envelope.Waiver {
 
 // InsecureRSA1_5 permits RSAES-PKCS1-v1_5, in Open and, if chosen, in Seal, for
 // the keys of ours with the given IDs, or for all of them if there are none. A key
-// takes part only if it is bound to RSA1_5, by "alg" in its JWK or by
-// [Key.WithAlgorithm], and then does nothing else. A key that opens it for one
+// takes part only if it is bound to RSA1_5, by "alg" in its JWK, by
+// [Key.WithAlgorithm], or by its source (see [OpenFile]), and then does nothing else. A key that opens it for one
 // partner is weaker for all: give it to that partner alone. A message to several
 // recipients is still refused.
 //

@@ -209,9 +209,6 @@ func (r *rotation) material(file string, private bool) (keys []keyset.Material, 
 	if source, err = r.source(file); err != nil {
 		return nil, "", err
 	}
-	if _, alg := prefixOf(file); alg != "" {
-		return nil, "", misuse("%s: a manifest has no place for the algorithm of a key: write the key as a JWK with \"alg\", or use sign: or encrypt:", file)
-	}
 	raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
 	if err != nil {
 		return nil, "", err
@@ -236,7 +233,11 @@ func (r *rotation) source(file string) (string, error) {
 	if err != nil || !filepath.IsLocal(path) {
 		return "", fmt.Errorf("%s: a key file lies in the folder of the manifest, or below", file)
 	}
-	return "file:" + filepath.ToSlash(path), nil
+	source := "file:" + filepath.ToSlash(path)
+	if _, alg := prefixOf(file); alg != "" {
+		source += "#" + string(alg)
+	}
+	return source, nil
 }
 
 // remove asks what the replicas have counted: this program has seen no traffic.
