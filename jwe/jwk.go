@@ -47,63 +47,42 @@ var keyTypes = map[string]struct {
 	"OKP": {"OKP", []string{"crv", "x", "d"}},
 }
 
-// keyOfJWK checks what a JWK says about its key; the key itself is parsed by go-jose.
+// findJWK checks what a JWK says about its key; the key itself is parsed by go-jose.
 // "kty" decides which members are looked at, as RFC 7517, Section 4, has it.
-func keyOfJWK(jwk map[string]any, given keyset.Use, strict bool) (*Key, error) {
+func findJWK(jwk map[string]any) (f finding, err error) {
 	if isSymmetric(jwk) {
-		return nil, errSymmetric
+		return f, errSymmetric
 	}
 	if _, revoked := jwk["revoked"]; revoked {
-		return nil, errors.New(`whoever published it has revoked it ("revoked")`)
+		return f, errors.New(`whoever published it has revoked it ("revoked")`)
 	}
 	said := map[string]string{}
-	err := textMembers(jwk, said, "kty", "kid", "use", "alg", "x5t#S256")
-	if err != nil {
-		return nil, err
-	}
-	kty, known := keyTypes[said["kty"]]
-	switch _, several := jwk["oth"]; {
-	case said["kty"] == "":
-		return nil, errors.New(`no "kty"`)
-	case !known:
-		return nil, errors.New(`a type of key that is not supported; RSA, EC, and OKP are`)
-	case several:
-		return nil, errors.New("an RSA key of more than two primes")
-	}
-	numbers := map[string]string{"kty": kty.kty}
-	if err := textMembers(jwk, numbers, kty.members...); err != nil {
-		return nil, err
-	}
-	if err := checkCurve(kty.kty, numbers["crv"]); err != nil {
-		return nil, err
+	if err := textMembers(jwk, said, "kty", "kid", "use", "alg", "x5t#S256"); err != nil {
+		return f, err
 	}
 	_, private := jwk["d"]
-	if !private && hasSecret(jwk) {
-		return nil, errors.New(`private members without the private key, "d"`)
-	}
-	key, err := materialOfJWK(numbers, private)
+	key, err := materialOfJWK(jwk, said["kty"], private)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
-	f := finding{spec: spec{kid: said["kid"]}}
+	f.kid = said["kid"]
 	if private {
 		f.private = key
 	} else {
 		f.public = key
 	}
-	if err := f.usesOfJWK(jwk, said, private, kty.kty != "RSA"); err != nil {
-		return nil, err
+	if err := f.usesOfJWK(jwk, said, private); err != nil {
+		return f, err
 	}
-	if err := f.chainOfJWK(jwk["x5c"]); err != nil {
-		return nil, fmt.Errorf(`"x5c": %w`, err)
+	if chain, present := jwk["x5c"]; present {
+		if err := f.chainOfJWK(chain); err != nil {
+			return f, fmt.Errorf(`"x5c": %w`, err)
+		}
 	}
 	if x5t := said["x5t#S256"]; x5t != "" {
 		f.hints = append(f.hints, x5t)
 	}
-	if err := f.validityOfJWK(jwk); err != nil {
-		return nil, err
-	}
-	return f.key(given, strict)
+	return f, f.validityOfJWK(jwk)
 }
 
 // textMembers takes the members of those names that are there, and are strings.
@@ -146,7 +125,7 @@ var operations = map[string]struct {
 }
 
 // usesOfJWK takes what "use", "key_ops", and "alg" say: each may be absent.
-func (f *finding) usesOfJWK(jwk map[string]any, said map[string]string, private, agrees bool) error {
+func (f *finding) usesOfJWK(jwk map[string]any, said map[string]string, private bool) error {
 	whole := bothUses // of "use"
 	if u, present := said["use"]; present {
 		use, ok := map[string]keyset.Use{"sig": keyset.Signing, "enc": keyset.Encryption}[u]
@@ -155,7 +134,7 @@ func (f *finding) usesOfJWK(jwk map[string]any, said map[string]string, private,
 		}
 		f.says, whole = append(f.says, claim{`"use"`, use}), use
 	}
-	use, all, err := usesOfOperations(jwk["key_ops"], agrees, private)
+	use, all, err := usesOfOperations(jwk["key_ops"], keyTypes[said["kty"]].kty != "RSA", private)
 	switch {
 	case err != nil:
 		return err
@@ -205,11 +184,8 @@ func usesOfOperations(v any, agrees, private bool) (use, all keyset.Use, err err
 	return use, all, nil
 }
 
-// chainOfJWK takes what the certificate of the key says, if there is one.
+// chainOfJWK takes what the certificate of the key says.
 func (f *finding) chainOfJWK(v any) error {
-	if v == nil {
-		return nil
-	}
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 || len(list) > maxChain {
 		return errors.New("not a chain of certificates")
@@ -251,11 +227,30 @@ func (f *finding) validityOfJWK(jwk map[string]any) error {
 }
 
 // materialOfJWK parses the numbers of the key.
-func materialOfJWK(numbers map[string]string, private bool) (any, error) {
-	if numbers["crv"] == string(kindX25519) {
+func materialOfJWK(jwk map[string]any, kty string, private bool) (any, error) {
+	typ, known := keyTypes[kty]
+	switch _, several := jwk["oth"]; {
+	case kty == "":
+		return nil, errors.New(`no "kty"`)
+	case !known:
+		return nil, errors.New("a type of key that is not supported; RSA, EC, and OKP are")
+	case several:
+		return nil, errors.New("an RSA key of more than two primes")
+	case !private && hasSecret(jwk):
+		return nil, errors.New(`private members without the private key, "d"`)
+	}
+	numbers := map[string]string{"kty": typ.kty}
+	if err := textMembers(jwk, numbers, typ.members...); err != nil {
+		return nil, err
+	}
+	if err := checkCurve(typ.kty, numbers["crv"]); err != nil {
+		return nil, err
+	}
+	crv := kind(numbers["crv"])
+	if crv == kindX25519 {
 		return materialOfX25519(numbers, private)
 	}
-	if _, size := ephemeralCurve(kind(numbers["crv"])); size != 0 {
+	if _, size := ephemeralCurve(crv); size != 0 {
 		for _, name := range []string{"x", "y", "d"} {
 			if s, present := numbers[name]; present {
 				numbers[name] = paddedText(s, size)

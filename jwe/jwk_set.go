@@ -31,7 +31,11 @@ func readSet(set map[string]any, given keyset.Use) (file, error) {
 			f.passed = append(f.passed, PassedOver{Entry: i + 1, Err: errNotObject})
 			continue
 		}
-		k, err := keyOfJWK(members, given, false)
+		var k *Key
+		found, err := findJWK(members)
+		if err == nil {
+			k, err = found.key(given, false)
+		}
 		if err != nil {
 			f.passed = append(f.passed, passedOver(i+1, members, err))
 			continue

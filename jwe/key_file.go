@@ -73,17 +73,18 @@ func sniffOne(der []byte) (what string, f finding, err error) {
 }
 
 func sniffJSON(octets []byte) (what string, f finding, err error) {
-	what = "JWK"
-	if f.members, err = parseObject(octets, jwkMembers); err != nil {
+	object, err := parseObject(octets, jwkMembers)
+	if err != nil {
 		return "JSON", f, err
 	}
-	if _, set := f.members["keys"]; set {
-		return fileJWKSet, f, nil
+	if _, set := object["keys"]; set {
+		return fileJWKSet, finding{set: object}, nil
 	}
-	if _, jwk := f.members["kty"]; !jwk {
+	if _, jwk := object["kty"]; !jwk {
 		return "JSON", f, errors.New(`neither a JWK nor a JWK Set: no "kty", and no array "keys"`)
 	}
-	return what, f, nil
+	f, err = findJWK(object)
+	return "JWK", f, err
 }
 
 // base64DER returns DER that is written in base64 or base64url, with or without

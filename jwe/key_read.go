@@ -102,8 +102,8 @@ func readFile(r io.Reader, given keyset.Use, strict bool) (file, error) {
 	if err != nil {
 		return file{}, within(what, err)
 	}
-	if what == fileJWKSet {
-		return readSet(found.members, given)
+	if found.set != nil {
+		return readSet(found.set, given)
 	}
 	k, err := found.key(given, strict)
 	if err != nil {
@@ -122,8 +122,8 @@ func within(what string, err error) error {
 // A finding is what a file or an entry says of one key, before anything is decided.
 type finding struct {
 	spec
-	members map[string]any // of a JWK or a JWK Set, still to be read
-	says    []claim        // what it is for
+	says []claim        // what it is for
+	set  map[string]any // a JWK Set in place of a key, still to be read
 }
 
 // A claim is what one part of a finding says that the key is for.
@@ -134,9 +134,6 @@ type claim struct {
 
 // key decides what the key is for, and makes it.
 func (f finding) key(given keyset.Use, strict bool) (*Key, error) {
-	if f.members != nil {
-		return keyOfJWK(f.members, given, strict)
-	}
 	use, err := f.decide(given, strict)
 	if err != nil {
 		return nil, err
