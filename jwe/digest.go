@@ -57,7 +57,7 @@ func (k *Key) Refresh(newer keyset.Material) (merged keyset.Material, resealed b
 	if n.private == nil && n.info == k.info && n.Digest() == k.Digest() {
 		return k, false, nil
 	}
-	return n, n.info.Name != k.info.Name || n.info.Use != k.info.Use || !slices.Equal(n.algs, k.algs), nil
+	return n, n.info.Name != k.info.Name || n.kid(keyset.Encryption) != k.kid(keyset.Encryption) || n.info.Use != k.info.Use || !slices.Equal(n.algs, k.algs), nil
 }
 
 func (k *Key) samePublic(other *Key) bool {

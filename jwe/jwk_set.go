@@ -12,7 +12,7 @@ import (
 var errHalves = errors.New("private and public keys in one set: nobody hands out private keys, and a file of our own has no public ones")
 
 // readSet reads what it can of a JWK Set.
-func readSet(set map[string]any, given keyset.Use) (file, error) {
+func readSet(set map[string]any, given keyset.Use, strict bool) (file, error) {
 	f := file{what: fileJWKSet}
 	list, ok := set["keys"].([]any)
 	if !ok {
@@ -34,7 +34,7 @@ func readSet(set map[string]any, given keyset.Use) (file, error) {
 		var k *Key
 		found, err := findJWK(members)
 		if err == nil {
-			k, err = found.key(given, false)
+			k, err = found.key(given, strict)
 		}
 		if err != nil {
 			f.passed = append(f.passed, passedOver(i+1, members, err))

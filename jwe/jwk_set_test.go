@@ -165,6 +165,9 @@ func TestUseOfASet(t *testing.T) {
 	for _, k := range keys {
 		got[k.Info().Name] = k.Info().Use
 	}
+	one := jwksOf(t, jwkOfRSA(&rsaKeys[1]().PublicKey, object{"use": "enc"}))
+	_, err = jwe.ReadKey(strings.NewReader(one), keyset.Signing)
+	assert.ErrorContains(t, err, "it does not allow signing", "of one key the use that is given is demanded")
 	assert.Equal(t, map[string]keyset.Use{"bare": keyset.Signing, "enc": keyset.Encryption, "x": keyset.Encryption, "ed": keyset.Signing}, got)
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // maxChain is how many certificates are taken for one key.
-const maxChain = 16
+const maxChain = 8
 
 var errNoChain = errors.New("certificates that do not chain: one is to be that of the key, and each of the others is to have signed another; write each key into a file of its own")
 
@@ -76,12 +76,14 @@ func x509Uses(usage x509.KeyUsage) keyset.Use {
 	return use
 }
 
-// chained returns the certificates from the leaf up. The leaf is that of the key, or
-// else the one that signed no other. That they chain makes none of them trusted: it
+// chained returns the certificates from the leaf up. The leaf is that of the key, among
+// those the one that is named as the issuer of no other. That they chain makes none of them trusted: it
 // shows which of them is meant.
 func chained(all []*x509.Certificate, ofKey func(*x509.Certificate) bool) ([]*x509.Certificate, error) {
 	leaves := slices.DeleteFunc(slices.Clone(all), func(c *x509.Certificate) bool {
-		return !ofKey(c) || slices.ContainsFunc(all, func(o *x509.Certificate) bool { return o != c && issued(c, o) })
+		return !ofKey(c) || slices.ContainsFunc(all, func(o *x509.Certificate) bool {
+			return o != c && bytes.Equal(c.RawSubject, o.RawIssuer)
+		})
 	})
 	switch {
 	case !slices.ContainsFunc(all, ofKey):

@@ -137,7 +137,10 @@ func sniffPEM(octets []byte) (what string, f finding, err error) {
 		}
 		all.add(one)
 	}
-	if blocks != 0 {
+	switch {
+	case blocks != 0 && bytes.Contains(octets, []byte(`-----\n`)):
+		return what, f, errors.New(`its line ends are spelled out as "\n"; they must be line ends`)
+	case blocks != 0:
 		return what, f, errors.New("a block that is not complete, or is damaged")
 	}
 	f, err = all.one()

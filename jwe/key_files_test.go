@@ -159,6 +159,8 @@ func TestFilesThatAreNoKey(t *testing.T) {
 		{"a JSON string", `"MIIB"`, "it is a JSON string"},
 		{"PEM encoded once more", base64.StdEncoding.EncodeToString([]byte(cert(ec))), "it is encoded twice"},
 		{"two certificates", cert(ec) + cert(other), "certificates that do not chain"},
+		{"PEM in an environment variable", strings.ReplaceAll(cert(ec), "\n", `\n`), "its line ends are spelled out"},
+		{"many certificates", strings.Repeat(cert(ec), 9), "9 certificates; 8 are the most"},
 		{"a key and the certificate of another", key(ec) + cert(other), "the certificate is about another key"},
 		{"two keys", key(ec) + key(other), "2 private keys; write each into a file of its own"},
 		{"bytes after its end", string(spki(t, &ec.PublicKey)) + "x", "bytes after its end"},

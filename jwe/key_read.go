@@ -103,7 +103,7 @@ func readFile(r io.Reader, given keyset.Use, strict bool) (file, error) {
 		return file{}, within(what, err)
 	}
 	if found.set != nil {
-		return readSet(found.set, given)
+		return readSet(found.set, given, strict)
 	}
 	k, err := found.key(given, strict)
 	if err != nil {

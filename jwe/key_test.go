@@ -187,7 +187,8 @@ func TestKeysForBothUses(t *testing.T) {
 				strict := newEnvelope(t, jwe.Config{Own: set(t, k), Peer: set(t, other.Public().(*jwe.Key)), Waive: w})
 				_, err := strict.Seal(t.Context(), nil)
 				assert.ErrorContains(t, err, "jwe.InsecureRSADualUse can permit")
-				rejects(t, strict, seal(t, peer, "x"), envelope.NotForUs)
+				oe := rejects(t, strict, seal(t, peer, "x"), envelope.NotForUs)
+				assert.ErrorContains(t, oe.Cause(), "jwe.InsecureRSADualUse can permit")
 			}
 		})
 	}

@@ -235,10 +235,8 @@ func (e *Envelope) undecrypted(a *attempt, ways []*recipient, all []trial) error
 		return envelope.Reject(envelope.RevokedRecipient, errors.New("the message names a revoked key"), named...)
 	case len(all) == 0 && len(fitting) > 0:
 		return envelope.Reject(envelope.RevokedRecipient, errors.New("only revoked keys fit the message"), fitting...)
-	case len(all) == 0 && ways[0].header.alg == RSA1_5:
-		return envelope.Reject(envelope.NotForUs, errors.New("no key of ours that is bound to RSA1_5, as by WithAlgorithm, fits the size of the message and the waiver"), addressed(a.c, t, "")...)
 	case len(all) == 0:
-		return envelope.Reject(envelope.NotForUs, fmt.Errorf("no key of ours fits %s and the size or curve of the message", ways[0].header.alg), addressed(a.c, t, "")...)
+		return envelope.Reject(envelope.NotForUs, fmt.Errorf("no key of ours fits %s and the size or curve of the message%s", ways[0].header.alg, unpermitted(a.c, ways[0])), addressed(a.c, t, "")...)
 	}
 	tried := a.tried
 	for _, id := range addressed(a.c, t, "") {

@@ -90,6 +90,19 @@ func permitted(c *exchange.Call, k *Key) error {
 	return nil
 }
 
+// unpermitted adds to a refusal what would let a key of ours open the message.
+func unpermitted(c *exchange.Call, r *recipient) string {
+	if r.header.alg == RSA1_5 {
+		return "; a key for RSA1_5 is bound to it, as by WithAlgorithm, and named by the waiver"
+	}
+	for _, k := range candidates(c.Own.Opening(), r.fits) {
+		if k.key.dual() {
+			return fmt.Sprintf("; key %s both signs and decrypts, which %s can permit", k.id(), waiveRSADualUse)
+		}
+	}
+	return ""
+}
+
 // waivers are those of a Config, looked up once.
 type waivers struct {
 	encryptOnly, rsa15, compression, longIV bool
