@@ -76,9 +76,9 @@ func x509Uses(usage x509.KeyUsage) keyset.Use {
 	return use
 }
 
-// chained returns the certificates from the leaf up. The leaf is that of the key, among
-// those the one that is named as the issuer of no other. That they chain makes none of them trusted: it
-// shows which of them is meant.
+// chained returns the certificates from the leaf up. The leaf is about the key, if one is
+// known, and no other certificate names it as its issuer. That they chain makes none of
+// them trusted: it shows which of them is meant.
 func chained(all []*x509.Certificate, ofKey func(*x509.Certificate) bool) ([]*x509.Certificate, error) {
 	leaves := slices.DeleteFunc(slices.Clone(all), func(c *x509.Certificate) bool {
 		return !ofKey(c) || slices.ContainsFunc(all, func(o *x509.Certificate) bool {
