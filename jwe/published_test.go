@@ -46,7 +46,7 @@ func TestPublishedKeysSurviveARestart(t *testing.T) {
 	require.NoError(t, err)
 	ring := keyset.NewRing(setOf(t, keyset.Key{Material: first, State: keyset.Active, Source: "published:" + encoded(entries[0])}))
 
-	keys, err := jwe.ReadKeys(strings.NewReader(`{"keys":[` + strings.Join(entries, ",") + `]}`))
+	keys, _, err := jwe.ReadKeys(strings.NewReader(`{"keys":[`+strings.Join(entries, ",")+`]}`), 0)
 	require.NoError(t, err)
 	o, err := keyset.TakePublished(t.Context(), ring, keyset.Publication[*jwe.Key]{Keys: keys, Write: (*jwe.Key).WritePublicJWK}, open,
 		keyset.PublicationPolicy{Confirmed: []keyset.ID{keys[len(keys)-1].Info().ID}})

@@ -17,9 +17,9 @@ import (
 type Publication[K Material] struct {
 	Keys []K // what could be read, in the order of the set
 
-	// PassedOver are the entries that could not be read. One of them may be a key that
-	// seems to have vanished.
-	PassedOver []error
+	// PassedOver says of the entries that could not be read which they are and why. One
+	// of them may be a key that seems to have vanished.
+	PassedOver []string
 
 	// Write writes the public half of a key as the opener reads it:
 	// (*jwe.Key).WritePublicJWK, (*pgp.Key).WriteCertificate.
@@ -121,9 +121,9 @@ const (
 // key that could be read ([ErrNothingPublished]) or more than 256.
 func TakePublished[K Material](ctx context.Context, r *Ring, p Publication[K], open Opener, policy PublicationPolicy) (PublicationOutcome, error) {
 	t := &taking{ctx: ctx, ring: r, open: open, policy: policy, there: map[ID]bool{}}
-	for _, err := range p.PassedOver {
+	for _, text := range p.PassedOver {
 		if len(t.out.PassedOver) < maxPublished { // a stranger's text, perhaps
-			t.out.PassedOver = append(t.out.PassedOver, fmt.Sprintf("%.512s", err))
+			t.out.PassedOver = append(t.out.PassedOver, fmt.Sprintf("%.512s", text))
 		}
 	}
 	s := r.Load()

@@ -3,7 +3,6 @@ package keyset_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -185,7 +184,7 @@ func TestPublishedPartly(t *testing.T) {
 			p.Write = writeFake
 			return keyset.TakePublished(t.Context(), rel.ring, p, rel.open, policy)
 		}
-		damaged := []error{errors.New(`entry 1: "x" is no coordinate`)}
+		damaged := []string{`entry 1: "x" is no coordinate`}
 		o, err := take(keyset.Publication[*fake]{})
 		assert.ErrorIs(t, err, keyset.ErrNothingPublished)
 		assert.False(t, o.Changed())

@@ -26,7 +26,7 @@ func Opener(files fs.FS) keyset.Opener {
 // one place, every few minutes; servers follow the manifest, as with any other step.
 func Fetch(ctx context.Context, client *http.Client, url, manifest string, open keyset.Opener, policy keyset.PublicationPolicy) (keyset.PublicationOutcome, error) {
 	var none keyset.PublicationOutcome
-	keys, err := get(ctx, client, url)
+	keys, passed, err := get(ctx, client, url)
 	if err != nil {
 		return none, err // and nothing changes
 	}
@@ -43,30 +43,34 @@ func Fetch(ctx context.Context, client *http.Client, url, manifest string, open 
 		return none, err
 	}
 	ring := keyset.NewRing(s)
-	outcome, err := keyset.TakePublished(ctx, ring, keyset.Publication[*jwe.Key]{Keys: keys, Write: (*jwe.Key).WritePublicJWK}, open, policy)
+	published := keyset.Publication[*jwe.Key]{Keys: keys, Write: (*jwe.Key).WritePublicJWK}
+	for _, p := range passed {
+		published.PassedOver = append(published.PassedOver, p.String())
+	}
+	outcome, err := keyset.TakePublished(ctx, ring, published, open, policy)
 	if err != nil || !outcome.Changed() {
 		return outcome, err
 	}
 	return outcome, ring.Load().Manifest().ReplaceFile(manifest, was)
 }
 
-func get(ctx context.Context, client *http.Client, url string) ([]*jwe.Key, error) {
+func get(ctx context.Context, client *http.Client, url string) ([]*jwe.Key, []jwe.PassedOver, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the partner's keys: %s", response.Status)
+		return nil, nil, fmt.Errorf("the partner's keys: %s", response.Status)
 	}
 	// All of it, or an error: half a set is no set.
 	raw, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
-		return nil, fmt.Errorf("the partner's keys: %w", err)
+		return nil, nil, fmt.Errorf("the partner's keys: %w", err)
 	}
-	return jwe.ReadKeys(bytes.NewReader(raw))
+	return jwe.ReadKeys(bytes.NewReader(raw), 0)
 }
