@@ -2,7 +2,6 @@ package envelope
 
 import (
 	"fmt"
-	"iter"
 	"log/slog"
 	"time"
 
@@ -101,28 +100,36 @@ func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// SignedBy reports whether a signature by the key counts.
+// SignedBy reports whether a signature by the key counts. Of a message that is signed
+// inside and outside of the encryption, only the signatures inside are asked.
 func (m *Message) SignedBy(id keyset.ID) bool {
+	inner, signed := false, false
 	for _, u := range m.Signers {
-		if u.ID == id {
-			return true
+		if u.Layer == Inner && !inner {
+			inner, signed = true, false
 		}
+		signed = signed || u.ID == id && (u.Layer == Inner || !inner)
 	}
-	return false
+	return signed
 }
 
-// Uses returns every use of a key that opened the message, the decrypter first.
-func (m *Message) Uses() iter.Seq[KeyUse] {
-	return func(yield func(KeyUse) bool) {
-		if m.Decrypter.ID != "" && !yield(m.Decrypter) {
-			return
-		}
-		for _, u := range m.Signers {
-			if !yield(u) {
-				return
-			}
-		}
+// A Layer is where a signature stands.
+type Layer uint8
+
+const (
+	Inner Layer = iota // inside of what is encrypted, by somebody who knew the payload
+	Outer              // around it, by somebody who need not have known the payload
+)
+
+// String returns "inner" or "outer".
+func (l Layer) String() string {
+	switch l {
+	case Inner:
+		return "inner"
+	case Outer:
+		return "outer"
 	}
+	return fmt.Sprintf("layer %d", uint8(l))
 }
 
 // A KeyUse says which key did something, and in which state it was.
@@ -134,6 +141,7 @@ type KeyUse struct {
 	State     keyset.State
 	Algorithm string    // as the format names it: "RSA-OAEP-256", "Ed25519/SHA-512"
 	Time      time.Time // of a signature, as claimed by the signer; otherwise zero
+	Layer     Layer     // where a signature stands
 
 	// Bound reports whether the signer meant the message for us: by an OpenPGP
 	// Intended Recipient Fingerprint, or by the names of both parties in JOSE.
@@ -173,6 +181,9 @@ func (u KeyUse) LogValue() slog.Value {
 		slog.String("algorithm", u.Algorithm))
 	if !u.Time.IsZero() {
 		attrs = append(attrs, slog.Time("time", u.Time))
+	}
+	if u.Layer != Inner {
+		attrs = append(attrs, slog.String("layer", u.Layer.String()))
 	}
 	if u.Bound {
 		attrs = append(attrs, slog.Bool("bound", true))

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,29 +128,20 @@ func TestSignedBy(t *testing.T) {
 	assert.False(t, new(envelope.Message).SignedBy("A"))
 }
 
-func TestUses(t *testing.T) {
-	ids := func(m *envelope.Message) (out []keyset.ID) {
-		for u := range m.Uses() {
-			out = append(out, u.ID)
-		}
-		return out
+// Of a message that is signed inside and outside, the inside speaks.
+func TestSignedByOfLayers(t *testing.T) {
+	in, out := envelope.KeyUse{ID: "IN"}, envelope.KeyUse{ID: "OUT", Layer: envelope.Outer}
+	for _, order := range [][]envelope.KeyUse{{in, out}, {out, in}} {
+		m := &envelope.Message{Signers: order}
+		assert.True(t, m.SignedBy("IN"))
+		assert.False(t, m.SignedBy("OUT"))
 	}
-	m := &envelope.Message{Signers: []envelope.KeyUse{{ID: "A"}, {ID: "B"}}, Ignored: []envelope.KeyUse{{ID: "C"}}, Decrypter: envelope.KeyUse{ID: "D"}}
-	assert.Equal(t, []keyset.ID{"D", "A", "B"}, ids(m))
-	assert.Empty(t, ids(new(envelope.Message)))
-	assert.Equal(t, []keyset.ID{"A"}, ids(&envelope.Message{Signers: []envelope.KeyUse{{ID: "A"}}}))
-
-	for n := range 3 { // stopping early, after each of them
-		var seen []keyset.ID
-		for u := range m.Uses() {
-			seen = append(seen, u.ID)
-			if len(seen) > n {
-				break
-			}
-		}
-		assert.Equal(t, []keyset.ID{"D", "A", "B"}[:n+1], seen)
-	}
-	assert.Equal(t, m.Signers, slices.Collect(m.Uses())[1:])
+	assert.True(t, (&envelope.Message{Signers: []envelope.KeyUse{out}}).SignedBy("OUT"))
+	assert.Equal(t, "inner", envelope.Inner.String())
+	assert.Equal(t, "outer", envelope.Outer.String())
+	assert.Equal(t, "layer 7", envelope.Layer(7).String())
+	text, _ := logged(slog.Any("key", out))
+	assert.Contains(t, text, "key.layer=outer")
 }
 
 func TestKeyUsePrints(t *testing.T) {

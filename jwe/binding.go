@@ -3,24 +3,34 @@ package jwe
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
+	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
 )
 
+// newNumber returns the number of one message, for all of its signatures.
+func newNumber() string {
+	var jti [16]byte
+	rand.Read(jti[:])
+	return rawURL.EncodeToString(jti[:])
+}
+
 // bind writes what keeps a message from being taken for another: the parties,
 // the date, a number, the context. All of it is signed.
-func (e *Envelope) bind(h *writer, c *exchange.Call) {
-	if e.c.Self != "" {
-		var jti [16]byte
-		rand.Read(jti[:])
+func (e *Envelope) bind(h *writer, c *exchange.Call, of jws) {
+	if of.main && e.c.Self != "" {
 		h.text("iss", e.c.Self)
 		h.text("aud", e.c.Partner)
-		h.value("iat", c.At.Unix())
-		h.text("jti", rawURL.EncodeToString(jti[:]))
 	}
-	if e.c.SealContext != "" {
+	if !e.c.Bare {
+		h.value("iat", c.At.Unix())
+		h.text("jti", of.number)
+	}
+	if of.main && e.c.SealContext != "" {
 		h.text(contextParameter, e.c.SealContext)
 	}
 }
@@ -29,117 +39,175 @@ var (
 	errBoundToOthers = errors.New("the message is signed for somebody else, or by somebody else's name")
 	errUnbound       = errors.New("the message is signed for nobody in particular")
 	errContext       = errors.New("the message is signed in another context, or in none")
-	errDate          = errors.New(`the header of the JWS has an "iat" that is no date`)
 )
 
-// A statement is what a signed message says about itself, in its header and in
-// its payload.
-type statement struct {
-	header map[string]any
-	claims map[string]any
-}
-
-// state looks into the payload only where the header leaves a question open.
-func (e *Envelope) state(header map[string]any, payload []byte) statement {
-	s := statement{header: header}
-	_, dated := header["iat"]
-	if e.c.Self != "" || !dated {
-		s.claims = claims(payload)
+// says returns what a signed message says about itself, in the header of the JWS and
+// in its payload. It looks into the payload only for what the header leaves open:
+// "iat" if the header has none; "iss" and "aud" if Self is set; "exp" and "nbf" if Self
+// is set or the header says that the payload is a JWT, for a payload may mean something
+// else by them, such as the end of a card.
+//
+// The signature around a JWE that has another one inside says nothing but who carried
+// it: of the message, the one inside speaks.
+func (j *judge) says(header map[string]any) (exchange.Statement, *exchange.Refusal) {
+	e := j.e
+	if j.layer == envelope.Outer && e.c.Layers == SignEncryptSign {
+		out := exchange.Statement{Ageless: true}
+		return out, dates(&out, header, nil)
 	}
-	return s
+	var out exchange.Statement
+	var names []string
+	if _, dated := header["iat"]; !dated {
+		names = append(names, "iat")
+	}
+	jwt := saysJWT(header["typ"]) || saysJWT(header["cty"])
+	if e.c.Self != "" {
+		names = append(names, "iss", "aud")
+	}
+	if e.c.Self != "" || jwt {
+		names = append(names, "exp", "nbf")
+	}
+	claimed, err := claims(j.payload, names...)
+	switch {
+	case err != nil && e.c.Self != "":
+		return out, &exchange.Refusal{Reason: envelope.Misdirected, Cause: err}
+	case err != nil && jwt:
+		return out, &exchange.Refusal{Reason: envelope.Malformed, Cause: err}
+	}
+	if refused := dates(&out, header, claimed); refused != nil {
+		return out, refused
+	}
+	out.Bound, out.Misdirected = e.directed(header, claimed)
+	return out, nil
 }
 
-// date returns the date of the signature, or the zero time. A payload that
-// holds something else under that name is not dated.
-func (s statement) date() (time.Time, error) {
-	if v, ok := s.header["iat"]; ok {
-		at, ok := numericDate(v)
-		if !ok {
-			return time.Time{}, errDate
+// saysJWT reports whether a "typ" or "cty" is that of a JWT: RFC 7519, Section 5.1.
+func saysJWT(v any) bool {
+	s, _ := v.(string)
+	return sameType(s, "JWT")
+}
+
+// sameType compares media types as RFC 7515, Section 4.1.9, writes them.
+func sameType(a, b string) bool {
+	short := func(s string) string {
+		const prefix = "application/"
+		if len(s) > len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) && !strings.Contains(s[len(prefix):], "/") {
+			return s[len(prefix):]
 		}
-		return at, nil
+		return s
 	}
-	at, _ := numericDate(s.claims["iat"])
-	return at, nil
+	return strings.EqualFold(short(a), short(b))
+}
+
+// dates reads "iat", "nbf", and "exp". What is no date in the header is an error;
+// so is an "nbf" or "exp" in the payload, which is asked only where it is a claim. A
+// payload that holds something else under "iat" is not dated.
+func dates(out *exchange.Statement, header, claimed map[string]any) *exchange.Refusal {
+	for _, d := range []struct {
+		name  string
+		at    *time.Time
+		later bool // keep the later of two
+	}{{"iat", &out.Made, false}, {"nbf", &out.NotBefore, true}, {"exp", &out.NotAfter, false}} {
+		for i, m := range []map[string]any{header, claimed} {
+			v, present := m[d.name]
+			if !present {
+				continue
+			}
+			at, err := numericDate(v)
+			if err != nil && i == 1 && d.name == "iat" && !errors.Is(err, errMilliseconds) {
+				continue
+			}
+			if errors.Is(err, errMilliseconds) {
+				return &exchange.Refusal{Reason: envelope.OutOfTime, Cause: fmt.Errorf("%q %w", d.name, err)}
+			}
+			if err != nil {
+				return &exchange.Refusal{Reason: envelope.Malformed, Cause: fmt.Errorf("%q %w", d.name, err)}
+			}
+			if d.at.IsZero() || at.After(*d.at) == d.later {
+				*d.at = at
+			}
+		}
+	}
+	return nil
 }
 
 // latestDate is the end of the year 9999. A date in milliseconds is later.
 const latestDate = 253402300799
 
+var (
+	errNoDate       = errors.New("is no date: RFC 7519, Section 2, asks for a number of seconds")
+	errMilliseconds = errors.New("is in milliseconds, and not in seconds as RFC 7519, Section 2, asks for")
+)
+
 // numericDate is the NumericDate of RFC 7519, Section 2.
-func numericDate(v any) (time.Time, bool) {
+func numericDate(v any) (time.Time, error) {
 	seconds, ok := v.(float64)
-	if !ok || seconds < 0 {
-		return time.Time{}, false
+	switch {
+	case !ok || seconds < 0 || seconds/1000 > latestDate:
+		return time.Time{}, errNoDate
+	case seconds > latestDate:
+		return time.Time{}, errMilliseconds
 	}
-	seconds = min(seconds, latestDate)
 	whole, part := math.Modf(seconds)
-	return time.Unix(int64(whole), int64(part*1e9)), true
+	return time.Unix(int64(whole), int64(part*1e9)), nil
 }
 
 // bound reports whether the message is bound to the two parties, or returns why
 // it is not for us: the header and the payload may each say so, and what
-// they say must be true. In the header the names must be names; a payload may
-// use the words for something else.
-func (s statement) bound(self, partner string) (bool, error) {
+// they say must be true. What is there and is not null has to be names.
+func bound(self, partner string, all ...map[string]any) (bool, error) {
 	var iss, aud bool
-	for i, m := range []map[string]any{s.header, s.claims} {
-		strict := i == 0
-		switch v := m["iss"].(type) {
-		case nil:
-		case string:
-			if v != partner {
+	for _, m := range all {
+		if v := m["iss"]; v != nil {
+			if v != any(partner) {
 				return false, errBoundToOthers
 			}
 			iss = true
-		default:
-			if strict {
+		}
+		if v := m["aud"]; v != nil {
+			if !audience(v, self) {
 				return false, errBoundToOthers
 			}
-		}
-		if m["aud"] == nil {
-			continue
-		}
-		switch named, ours := audience(m["aud"], self); {
-		case ours:
 			aud = true
-		case named || strict:
-			return false, errBoundToOthers
 		}
 	}
 	return iss && aud, nil
 }
 
-// audience reports whether v names anybody, and whether it names us: RFC 7519,
-// Section 4.1.3.
-func audience(v any, self string) (named, ours bool) {
-	switch v := v.(type) {
-	case string:
-		return true, v == self
-	case []any:
-		for _, one := range v {
-			s, ok := one.(string)
-			if !ok {
-				return false, false
-			}
-			named, ours = true, ours || s == self
-		}
+// audience reports whether v names us, and nothing in it is anything but a name: RFC
+// 7519, Section 4.1.3.
+func audience(v any, self string) (ours bool) {
+	list, ok := v.([]any)
+	if !ok {
+		return v == any(self)
 	}
-	return named, ours
+	for _, one := range list {
+		s, ok := one.(string)
+		if !ok {
+			return false
+		}
+		ours = ours || s == self
+	}
+	return ours
 }
 
-// directed judges parties and context together.
-func (e *Envelope) directed(s statement) (bound bool, err error) {
+// directed judges parties, types, and context together.
+func (e *Envelope) directed(header, claimed map[string]any) (isBound bool, err error) {
 	if e.c.Self != "" {
-		if bound, err = s.bound(e.c.Self, e.c.Partner); err != nil {
+		if isBound, err = bound(e.c.Self, e.c.Partner, header, claimed); err != nil {
 			return false, err
 		}
 	}
-	if e.c.RequireBound && !bound {
+	if e.c.RequireBound && !isBound {
 		return false, errUnbound
 	}
-	if e.c.OpenContext != "" && s.header[contextParameter] != any(e.c.OpenContext) {
+	for _, t := range []struct{ name, want string }{{"typ", e.c.RequireTyp}, {"cty", e.c.RequireCty}} {
+		if has, _ := header[t.name].(string); t.want != "" && !sameType(has, t.want) {
+			return false, fmt.Errorf("the header of the JWS has no %q of %q", t.name, t.want)
+		}
+	}
+	if e.c.OpenContext != "" && header[contextParameter] != any(e.c.OpenContext) {
 		return false, errContext
 	}
-	return bound, nil
+	return isBound, nil
 }

@@ -1,6 +1,7 @@
 package jwe_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -32,9 +33,18 @@ func TestBinding(t *testing.T) {
 		{name: "only by name of the sender", header: `"iss":"them"`, payload: "x"},
 		{name: "only to a recipient", header: `"aud":"us"`, payload: "x"},
 		{name: "names deeper inside the payload", payload: `{"a":{"iss":"x","aud":"y"},"b":["iss","aud"]}`},
-		{name: "a payload of another use of the words", header: `"iss":"them","aud":"us"`, payload: `{"aud":12.50,"iss":null}`, bound: true},
+		{name: "a payload that names nobody", header: `"iss":"them","aud":"us"`, payload: `{"aud":null,"iss":null}`, bound: true},
+		{name: "a payload that is no JSON and no claims", header: `"iss":"them","aud":"us"`, payload: `{"a": 1,}`, bound: true},
+		// What cannot be judged is not taken for harmless: another program may read a name in it.
+		{name: "an audience in the payload that is a number", header: `"iss":"them","aud":"us"`, payload: `{"aud":12.50}`, reason: envelope.Misdirected},
+		{name: "an audience in the payload that is an object", payload: `{"aud":{"name":"others"}}`, reason: envelope.Misdirected},
+		{name: "an audience in the payload with a number in its list", payload: `{"iss":"them","aud":["us",7]}`, reason: envelope.Misdirected},
+		{name: "a sender in the payload that is no name", payload: `{"iss":["them"],"aud":"us"}`, reason: envelope.Misdirected},
+		{name: "claims with an octet of Latin-1", payload: "{\"aud\":\"others\",\"name\":\"M\xfcller\"}", reason: envelope.Misdirected},
+		{name: "claims behind a byte order mark", payload: "\xef\xbb\xbf{\"aud\":\"others\"}", reason: envelope.Misdirected},
+		{name: "claims before a second document", payload: `{"aud":"others"} {}`, reason: envelope.Misdirected},
 		{name: "a payload that is no object", payload: `["iss","aud"]`},
-		{name: "a payload that is not JSON", payload: `{"iss":"x","aud":"y"`},
+		{name: "claims without an end", payload: `{"iss":"x","aud":"y"`, reason: envelope.Misdirected},
 		{name: "to others, in the header", header: `"iss":"them","aud":"others"`, payload: "x", reason: envelope.Misdirected},
 		{name: "to several others", header: `"iss":"them","aud":["a","b"]`, payload: "x", reason: envelope.Misdirected},
 		{name: "to an empty list", header: `"iss":"them","aud":[]`, payload: "x", reason: envelope.Misdirected},
@@ -81,7 +91,7 @@ func TestBinding(t *testing.T) {
 func TestSealBinds(t *testing.T) {
 	at := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	w := newWorld(t)
-	them := w.theirs(t, jwe.Config{Self: "them", Partner: "us", SealContext: "order", Now: clock(at)})
+	them := w.theirs(t, jwe.Config{Self: "them", Partner: "us", SealContext: "order", OpenContext: "reply", Now: clock(at)})
 	us := w.ours(t, jwe.Config{Self: "us", Partner: "them", OpenContext: "order", RequireBound: true, MaxAge: time.Minute, Now: clock(at)})
 	m := open(t, us, seal(t, them, `{"amount":1}`))
 	assert.True(t, m.Bound)
@@ -129,7 +139,11 @@ func TestContext(t *testing.T) {
 		{"", "", true}, {"order", "", true}, {"order", "order", true},
 		{"", "order", false}, {"refund", "order", false}, {"Order", "order", false},
 	} {
-		sealed := seal(t, w.theirs(t, jwe.Config{SealContext: tt.sealed}), "x")
+		c := jwe.Config{SealContext: tt.sealed}
+		if tt.sealed != "" {
+			c.OpenContext = "reply"
+		}
+		sealed := seal(t, w.theirs(t, c), "x")
 		us := w.ours(t, jwe.Config{OpenContext: tt.opened})
 		if tt.ok {
 			open(t, us, sealed)
@@ -175,9 +189,9 @@ func TestHeaderParameters(t *testing.T) {
 	w := newWorld(t)
 	list := []any{"a"}
 	them := w.theirs(t, jwe.Config{
-		Header:       map[string]any{"iat": func(t time.Time) any { return t.UnixMilli() }, "channel": "web"},
-		SignedHeader: map[string]any{"typ": "JWT", "list": list, "at": func(t time.Time) any { return t.Unix() }},
-		PayloadType:  "json", Now: clock(at),
+		Header:       map[string]any{"iat": func(_ context.Context, t time.Time) any { return t.UnixMilli() }, "channel": "web"},
+		SignedHeader: map[string]any{"typ": "JWT", "list": list, "cty": "json", "at": func(_ context.Context, t time.Time) any { return t.Unix() }},
+		Now:          clock(at), Bare: true,
 	})
 	list[0] = "changed after New"
 	sealed := seal(t, them, "{}")
@@ -198,11 +212,38 @@ func TestHeaderParameters(t *testing.T) {
 	require.NoError(t, json.Unmarshal(unb64(t, outer), &h))
 	assert.Equal(t, "JOSE", h["cty"])
 
-	fails := w.theirs(t, jwe.Config{Header: map[string]any{"bad": func(time.Time) any { return make(chan int) }}})
-	_, err := fails.Seal(t.Context(), nil)
-	assert.ErrorContains(t, err, `header parameter "bad"`)
-	long := w.theirs(t, jwe.Config{SignedHeader: map[string]any{"x": strings.Repeat("x", 8<<10)}})
-	_, err = long.Seal(t.Context(), nil)
+	// What would fail in each Seal, New finds.
+	own, peer := set(t, w.theirSign, w.theirDecrypt), set(t, public(w.ourSign, w.ourDecrypt)...)
+	for want, c := range map[string]jwe.Config{
+		`Header: header parameter "bad"`: {Header: map[string]any{"bad": func(context.Context, time.Time) any { return make(chan int) }}},
+		"SignedHeader: 8194 bytes":       {SignedHeader: map[string]any{"x": strings.Repeat("x", 8<<10-6)}},
+	} {
+		c.Own, c.Peer = own, peer
+		_, err := jwe.New(c)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// A function is called once for a message, however many sign it, and sees the context
+// of the call: what changes with each request is in there.
+func TestHeaderOfTheRequest(t *testing.T) {
+	type pathKey struct{}
+	w := newWorld(t)
+	calls := 0
+	them := w.theirs(t, jwe.Config{JSON: true, Own: set(t, w.theirSign, signing(t, "second", newEC(t, curve256))),
+		SignedHeader: map[string]any{"url": func(ctx context.Context, _ time.Time) any {
+			calls++
+			path, _ := ctx.Value(pathKey{}).(string)
+			return path
+		}}})
+	assert.Equal(t, 1, calls, "once by New")
+	sealed, err := them.Seal(context.WithValue(t.Context(), pathKey{}, "/v1/pay"), []byte("{}"))
+	require.NoError(t, err)
+	assert.Equal(t, 2, calls)
+	m := open(t, w.ours(t, jwe.Config{}), sealed)
+	assert.Equal(t, "/v1/pay", m.Header["url"])
+	big := context.WithValue(t.Context(), pathKey{}, strings.Repeat("/", 8<<10))
+	_, err = them.Seal(big, nil)
 	assert.ErrorContains(t, err, "header of the JWS")
 }
 
@@ -220,7 +261,7 @@ func TestContentTypes(t *testing.T) {
 // A date is found wherever it stands in a payload, in words of any length.
 func TestDateAnywhere(t *testing.T) {
 	w := newWorld(t)
-	us, them := w.ours(t, jwe.Config{}), w.theirs(t, jwe.Config{})
+	us, them := w.ours(t, jwe.Config{}), w.theirs(t, jwe.Config{Bare: true})
 	for n := range 40 {
 		for _, name := range []string{`"iat"`, `"i\u0061t"`} {
 			for _, payload := range []string{

@@ -2,62 +2,51 @@ package jwe
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
-	"math/bits"
+	"errors"
+	"slices"
 	"unicode/utf8"
 )
 
-// claims returns the members "iss", "aud", and "iat" of a payload that is a JSON
-// object, and nil for any other. A payload is whatever the partner likes and may be
-// large, so nothing else of it is decoded. One of them that appears twice is
-// ambiguous; it becomes a value that is neither a name nor a date, and an
-// audience that is nobody.
-func claims(payload []byte) map[string]any {
-	object := bytes.TrimLeft(payload, " \t\r\n")
-	if !bytes.HasPrefix(object, []byte("{")) || !mayClaim(object) ||
-		!utf8.Valid(object) || !json.Valid(object) {
-		return nil
+var errClaims = errors.New("the payload begins as an object of claims, and cannot be read as one")
+
+// claims returns the named members of a payload that is a JSON object, and nil for any
+// other. A payload is whatever the partner likes and may be large, so nothing else of
+// it is decoded. A member that appears twice is ambiguous; it becomes a value that is
+// neither a name nor a date.
+//
+// A payload that begins as an object, has one of the names in it, and is not JSON to
+// its end is an error: what another program reads in it, this one cannot judge.
+func claims(payload []byte, names ...string) (map[string]any, error) {
+	object := bytes.TrimLeft(bytes.TrimPrefix(payload, byteOrderMark), " \t\r\n")
+	if !bytes.HasPrefix(object, []byte("{")) || !mayClaim(object, names) {
+		return nil, nil
+	}
+	if bytes.HasPrefix(payload, byteOrderMark) || !utf8.Valid(object) || !json.Valid(object) {
+		return nil, errClaims
 	}
 	found := map[string]any{}
 	members(object, func(name string, value []byte) bool {
-		switch name {
-		case "iss", "aud", "iat":
-		default:
+		if !slices.Contains(names, name) {
 			return true
 		}
-		var v any
-		if _, twice := found[name]; twice {
+		v, err := parseValue(value, 0)
+		if _, twice := found[name]; twice || err != nil {
 			v = ""
-		} else if json.Unmarshal(value, &v) != nil {
-			return true
 		}
 		found[name] = v
 		return true
 	})
-	return found
+	return found, nil
 }
 
-// mayClaim saves most payloads from being parsed: a member can only be there
-// if its name is, or letters of it are escaped. A payload may be large, so that
-// eight octets are looked at together for a quotation mark before "i" or "a".
-func mayClaim(object []byte) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	zero := func(v uint64) uint64 { return (v - ones) & ^v & tops } // where an octet is zero
-	i := 0
-	for ; len(object)-i >= 16; i += 8 {
-		quotes := binary.LittleEndian.Uint64(object[i:]) ^ ones*'"'
-		letters := (binary.LittleEndian.Uint64(object[i+1:]) | ones*('a'^'i')) ^ ones*'i'
-		for at := zero(quotes) & zero(letters); at != 0; at &= at - 1 {
-			name := object[i+bits.TrailingZeros64(at)/8:]
-			switch string(name[:5]) {
-			case `"iss"`, `"aud"`, `"iat"`:
-				return true
-			}
-		}
-	}
-	for _, name := range []string{`"iss"`, `"aud"`, `"iat"`} {
-		if bytes.Contains(object[i:], []byte(name)) {
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// mayClaim saves most payloads from being parsed: a member can only be there if its
+// name is, or letters of it are escaped.
+func mayClaim(object []byte, names []string) bool {
+	for _, name := range names {
+		if bytes.Contains(object, []byte(`"`+name+`"`)) {
 			return true
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	errNotBase64 = errors.New("a part is not base64url in its one spelling")
+	errNotBase64 = errors.New("not base64url in its one spelling")
 	rawURL       = base64.RawURLEncoding
 )
 
@@ -35,9 +35,22 @@ func split(token []byte, n int) ([][]byte, error) {
 // Other spellings of the same octets are errors, so that a token has only one.
 func decodeTo(dst, part []byte) error {
 	if base64url.Decode(dst, part) != nil {
-		return errNotBase64
+		return notBase64(part)
 	}
 	return nil
+}
+
+// notBase64 says what is wrong with the spelling of a part, and quotes none of it.
+func notBase64(part []byte) error {
+	switch {
+	case bytes.ContainsAny(part, "+/"):
+		return fmt.Errorf(`%w: "+" or "/" stands in it, which is base64 and not base64url`, errNotBase64)
+	case bytes.IndexByte(part, '=') >= 0:
+		return fmt.Errorf(`%w: it is padded with "="`, errNotBase64)
+	case bytes.ContainsAny(part, " \t\r\n"):
+		return fmt.Errorf("%w: spaces or line ends stand in it", errNotBase64)
+	}
+	return errNotBase64
 }
 
 func decodedLen(part []byte) int { return base64url.DecodedLen(len(part)) }
@@ -49,18 +62,3 @@ func decode(part []byte) ([]byte, error) {
 
 // decodeText decodes a base64url member of a header or a JWK.
 func decodeText(s string) ([]byte, error) { return decode([]byte(s)) }
-
-// looksSigned reports whether content is meant to be a JWS: in compact
-// serialization that is three parts, of which the first begins as a JSON object
-// does in base64url. A content of more parts is told apart here only where it may
-// be a payload; elsewhere it costs a pass, and will not decode.
-func (e *Envelope) looksSigned(content []byte) bool {
-	if looksSignedJSON(content) {
-		return true
-	}
-	first := bytes.IndexByte(content, '.')
-	if !bytes.HasPrefix(content, []byte("ey")) || first == bytes.LastIndexByte(content, '.') {
-		return false
-	}
-	return !e.waived.encryptOnly || bytes.Count(content, dot) == 2
-}

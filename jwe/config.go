@@ -1,6 +1,7 @@
 package jwe
 
 import (
+	"context"
 	"crypto/fips140"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,16 @@ type Config struct {
 	// partner. Open accepts both serializations whatever it is.
 	JSON bool
 
+	// Layers is in which order Seal signs and encrypts, and the only one that Open
+	// accepts. It is [SignThenEncrypt] if zero.
+	Layers Layers
+
+	// Members has Seal write the JWS inside of the JWE as a JSON object with the
+	// members "header", "payload", and "signature", which are the three parts of
+	// the compact serialization, and Open accept that beside the serializations
+	// of RFC 7515. It excludes JSON.
+	Members bool
+
 	// Seal overrides the algorithms to seal with. Where empty, they follow
 	// from the keys: the algorithm that a key is bound to, or else
 	// RSA-OAEP-256 or ECDH-ES+A256KW, A256GCM, and PS256, ES256 (or its larger
@@ -52,26 +63,34 @@ type Config struct {
 	// [InsecureCompression].
 	Compress bool
 
-	// PayloadType is the "cty" of the JWS. If empty, there is none.
-	PayloadType string
-
 	// Header and SignedHeader hold further protected header parameters, of
-	// the JWE and of the JWS, that a partner asks for, such as "typ", or
-	// "iat" in its own unit. A parameter that the envelope itself sets or
+	// the JWE and of the JWS, that a partner asks for, such as "typ", "cty", or
+	// the path of the request. A parameter that the envelope itself sets or
 	// interprets there is an error in New: "alg", "enc", "zip", "kid", "crit",
 	// "epk", "apu", "apv", "p2s", "p2c", "b64", "jwk", "jku", "x5c", "x5u",
-	// "x5t", "x5t#S256", and, in SignedHeader, "cty" and what the fields below
-	// set. A value that is a func(time.Time) any is called for each message.
+	// "x5t", "x5t#S256", and, in SignedHeader, what the fields below set.
+	//
+	// A value that is a func(context.Context, time.Time) any is called once for
+	// each message, with the context of the call, and once by New, with
+	// [context.Background]. What it returns becomes JSON.
 	//
 	// The "cty" of the JWE is "JWT", or "JOSE+JSON" with JSON, unless Header
 	// says otherwise.
 	Header, SignedHeader map[string]any
 
+	// Bare makes Seal leave out "iat" (in seconds) and "jti" (random), which date
+	// and number each message in the protected header of the JWS, so that the
+	// partner can refuse old and repeated ones. It is for partners that refuse
+	// parameters that they do not know, or have SignedHeader set them otherwise.
+	Bare bool
+
 	// Self and Partner name the two parties, and differ. If set, Seal binds
-	// each message to them: "iss", "aud", "iat" (in seconds), and a random
-	// "jti" in the protected header of the JWS. Open rejects a message that is
-	// bound to others, there or, if the payload is a JSON object, in its
-	// members "iss" and "aud" where they are names. Set both or neither.
+	// each message to them: "iss" and "aud" in the protected header of the JWS.
+	// Open rejects a message that is bound to others, there or, if the payload
+	// is a JSON object, in its members "iss" and "aud". A payload that begins as
+	// such an object and cannot be read as one is rejected as well, because
+	// another program may read in it what this one does not see. Set both or
+	// neither.
 	Self, Partner string
 
 	// RequireBound makes Open reject messages that are bound to nobody. A
@@ -87,6 +106,11 @@ type Config struct {
 	// it or with another. A server's are its client's the other way round.
 	SealContext, OpenContext string
 
+	// RequireTyp and RequireCty make Open reject messages unless the protected
+	// header of the JWS has this "typ" or "cty": RFC 8725, Section 3.11. They are
+	// compared as media types are, RFC 7515, Section 4.1.9.
+	RequireTyp, RequireCty string
+
 	// MaxSize limits payloads in Seal and in Open, in bytes. Open also rejects
 	// a message that is longer than one with such a payload can be. If zero,
 	// the limit is 8 MiB.
@@ -96,9 +120,18 @@ type Config struct {
 	// date of a JWS is its protected "iat", in seconds, or that of a JSON
 	// payload; the header of the JWE dates nothing. It is at least one
 	// second, or zero: then age is not limited, and an undated JWS counts as made
-	// on arrival. In any case a
-	// signature dated more than five minutes in the future does not count.
+	// on arrival. In any case a signature that is dated further in the future than
+	// Skew does not count.
+	//
+	// "exp" and "nbf" in the protected header of the JWS are judged whatever MaxAge
+	// is. In a payload they are judged if Self is set, or if the "typ" or "cty" of
+	// the JWS says "JWT". In any other payload they are the caller's: they may be
+	// the end of a card.
 	MaxAge time.Duration
+
+	// Skew is how far the clock of the partner may differ from ours: between one
+	// second and one hour, or five minutes if zero.
+	Skew time.Duration
 
 	Waive   []envelope.Waiver // exceptions to the defaults, each with its reason
 	Observe envelope.Observer // if not nil, told about every call
@@ -125,6 +158,11 @@ var _ envelope.Envelope = (*Envelope)(nil)
 // New returns an envelope. It returns an error if a source is missing or holds
 // keys of another format or half, if an algorithm is not allowed, if fields
 // contradict each other, or if a waiver is unknown or has no reason.
+//
+// In a program that runs with GODEBUG=fips140=only, New returns an error that wraps
+// [errors.ErrUnsupported] for what the standard library does without there: RSA1_5,
+// RSA-OAEP, which is one with SHA-1, and [InsecureLongIV]. Open then rejects such
+// messages as [envelope.Forbidden]. Keys for X25519 cannot be read.
 func New(c Config) (*Envelope, error) {
 	e := &Envelope{c: c}
 	if e.c.MaxSize == 0 {
@@ -133,9 +171,9 @@ func New(c Config) (*Envelope, error) {
 	var err error
 	var errs []error
 	e.x, err = exchange.New(exchange.Config{
-		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge,
+		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge, Skew: c.Skew,
 		Waive: c.Waive, Observe: c.Observe, Now: c.Now, Evidence: waiveEvidence,
-	}, waiveEvidence, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV, waiveRSADualUse)
+	}, waiveEvidence, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV, waiveCarried, waiveRSADualUse)
 	errs = append(errs, err)
 	if err == nil {
 		e.waived = waiversOf(c.Waive)
@@ -153,6 +191,9 @@ func New(c Config) (*Envelope, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("jwe: %w", err)
 	}
+	if err := e.tryHeaders(); err != nil {
+		return nil, fmt.Errorf("jwe: %w", err)
+	}
 	e.c.Accept, e.c.Header, e.c.SignedHeader, e.c.Waive = nil, nil, nil, nil
 	return e, nil
 }
@@ -167,13 +208,18 @@ func (c *Config) check(w *waivers) error {
 	}{{"Key", c.Seal.Key, forKey}, {"Content", c.Seal.Content, forContent}, {"Signature", c.Seal.Signature, forSignature}} {
 		if s.alg != "" && s.alg.purpose() != s.want {
 			bad("Seal.%s: %q is not allowed", s.name, s.alg)
+		} else if err := s.alg.runs(); err != nil {
+			bad("Seal.%s: %w", s.name, err)
 		}
 	}
 	if c.Seal.Key == RSA1_5 && !w.rsa15 {
 		bad("Seal.Key: %q is not allowed without InsecureRSA1_5", c.Seal.Key)
 	}
-	if w.rsa15 && fips140.Enforced() {
-		bad("InsecureRSA1_5: this program runs with GODEBUG=fips140=only, which has no RSA1_5: %w", errors.ErrUnsupported)
+	if err := RSA1_5.runs(); err != nil && w.rsa15 {
+		bad("InsecureRSA1_5: %w", err)
+	}
+	if w.longIV && fips140.Enforced() {
+		bad("InsecureLongIV: this program runs with GODEBUG=fips140=only, which has no GCM with such an IV: %w", errors.ErrUnsupported)
 	}
 	if c.Compress && !w.compression {
 		bad("Compress is not allowed without InsecureCompression")
@@ -194,19 +240,51 @@ func (c *Config) check(w *waivers) error {
 		name, text string
 		most       int
 	}{
-		{"PayloadType", c.PayloadType, maxName}, {"Self", c.Self, maxName}, {"Partner", c.Partner, maxName},
-		{"SealContext", c.SealContext, maxContext}, {"OpenContext", c.OpenContext, maxContext},
+		{"RequireTyp", c.RequireTyp, maxName}, {"RequireCty", c.RequireCty, maxName}, {"Self", c.Self, maxName}, {"Partner", c.Partner, maxName},
 	} {
 		if !utf8.ValidString(s.text) || len(s.text) > s.most {
 			bad("%s is not valid UTF-8 of at most %d bytes", s.name, s.most)
 		}
 	}
-	if w.encryptOnly && (len(c.SignedHeader) != 0 || c.PayloadType != "" || c.Self != "" ||
+	if err := exchange.CheckContexts(c.SealContext, c.OpenContext); err != nil {
+		errs = append(errs, err)
+	}
+	switch {
+	case c.Layers > SignEncryptSign:
+		bad("Layers is %d", c.Layers)
+	case c.Layers != SignThenEncrypt && w.encryptOnly:
+		bad("Layers with InsecureEncryptOnly: a message is signed, or it is not")
+	case c.Layers == EncryptThenSign && c.RequireBound:
+		bad("RequireBound with EncryptThenSign: a message that is signed only around the outside is never bound")
+	case c.Members && (c.JSON || w.encryptOnly || c.Layers == EncryptThenSign):
+		bad("Members is how a JWS is written inside of a JWE in compact serialization, and there is none")
+	}
+	if w.encryptOnly && (len(c.SignedHeader) != 0 || c.Bare || c.Self != "" || c.RequireTyp != "" || c.RequireCty != "" ||
 		c.SealContext != "" || c.OpenContext != "" || c.MaxAge != 0 || c.Seal.Signature != "") {
-		bad("without a signature there is nothing to hold SignedHeader, PayloadType, Self, SealContext, OpenContext, MaxAge, or Seal.Signature")
+		bad("without a signature there is nothing to hold SignedHeader, Bare, Self, RequireTyp, RequireCty, SealContext, OpenContext, MaxAge, or Seal.Signature")
 	}
 	return errors.Join(errs...)
 }
+
+// Layers are orders in which a message is signed and encrypted.
+type Layers uint8
+
+const (
+	// SignThenEncrypt is a JWS inside of a JWE.
+	SignThenEncrypt Layers = iota
+
+	// EncryptThenSign is a JWS around a JWE. Open verifies the signature before it
+	// decrypts. Who signed need not have known the payload: such a message is never
+	// Bound, and its signers have the layer [envelope.Outer]. Whoever can remove one
+	// signature and put another in its place passes a payload off as his own; where
+	// that matters, the payload has to name its sender.
+	EncryptThenSign
+
+	// SignEncryptSign is a JWS around a JWE around a JWS, and both signatures have
+	// to count. SignedBy, MaxAge, Bound, the context, and the header speak of the
+	// inner one.
+	SignEncryptSign
+)
 
 // ContentType implements [envelope.Envelope]. It is
 // "application/jose; charset=utf-8", or "application/jose+json; charset=utf-8"
@@ -225,9 +303,12 @@ var reserved = []string{
 }
 
 func (c *Config) reservedSigned() []string {
-	out := append(slices.Clone(reserved), "cty", contextParameter)
+	out := append(slices.Clone(reserved), contextParameter)
 	if c.Self != "" {
-		out = append(out, "iss", "aud", "iat", "jti")
+		out = append(out, "iss", "aud")
+	}
+	if !c.Bare {
+		out = append(out, "iat", "jti")
 	}
 	return out
 }
@@ -237,7 +318,7 @@ func (c *Config) reservedSigned() []string {
 type parameter struct {
 	name string
 	json json.RawMessage
-	make func(time.Time) any
+	make func(context.Context, time.Time) any
 }
 
 // parameters returns those of a Config by name. The values become JSON at once,
@@ -256,24 +337,46 @@ func parameters(field string, m map[string]any, reserved []string) ([]parameter,
 			continue
 		}
 		var err error
-		if f, ok := m[name].(func(time.Time) any); ok && f != nil {
+		if f, ok := m[name].(func(context.Context, time.Time) any); ok && f != nil {
 			p.make = f
 		} else if p.json, err = json.Marshal(m[name]); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %q is neither JSON nor a func(time.Time) any: %w", field, name, err))
+			errs = append(errs, fmt.Errorf("%s: %q is neither JSON nor a func(context.Context, time.Time) any: %w", field, name, err))
 		}
 		out = append(out, p)
 	}
 	return out, errors.Join(errs...)
 }
 
-// at returns the JSON of the value for a message made at t.
-func (p parameter) at(t time.Time) (json.RawMessage, error) {
-	if p.make == nil {
-		return p.json, nil
+// made returns the parameters of one message.
+func made(ctx context.Context, list []parameter, at time.Time) ([]parameter, error) {
+	out := slices.Clone(list)
+	for i, p := range out {
+		if p.make == nil {
+			continue
+		}
+		text, err := json.Marshal(p.make(ctx, at))
+		if err != nil {
+			return nil, fmt.Errorf("header parameter %q: %w", p.name, err)
+		}
+		out[i].json = text
 	}
-	text, err := json.Marshal(p.make(t))
-	if err != nil {
-		return nil, fmt.Errorf("header parameter %q: %w", p.name, err)
+	return out, nil
+}
+
+// tryHeaders makes the parameters once, to find in New what would fail in each Seal.
+func (e *Envelope) tryHeaders() error {
+	var errs []error
+	for _, f := range []struct {
+		field string
+		list  []parameter
+	}{{"Header", e.header}, {"SignedHeader", e.signedHeader}} {
+		list, err := made(context.Background(), f.list, e.x.Now())
+		if err == nil {
+			_, err = newWriter().finish(list)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", f.field, err))
+		}
 	}
-	return text, nil
+	return errors.Join(errs...)
 }

@@ -41,10 +41,14 @@ func TestNewRefuses(t *testing.T) {
 		{"Header in another case", `"ALG"`, jwe.Config{Own: own, Peer: peer, Header: map[string]any{"ALG": "x"}}},
 		{"Header in two cases", "two letter cases", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"a": 1, "A": 2}}},
 		{"Header crit", `"crit"`, jwe.Config{Own: own, Peer: peer, SignedHeader: map[string]any{"crit": []string{"exp"}}}},
-		{"SignedHeader cty", `SignedHeader: the envelope itself sets or refuses "cty"`, jwe.Config{Own: own, Peer: peer, SignedHeader: map[string]any{"cty": "x"}}},
+		{"SignedHeader iat", `SignedHeader: the envelope itself sets or refuses "iat"`, jwe.Config{Own: own, Peer: peer, SignedHeader: map[string]any{"iat": 1}}},
+		{"a context to seal with alone", "SealContext without OpenContext", jwe.Config{Own: own, Peer: peer, SealContext: "order"}},
+		{"one context both ways", "are the same", jwe.Config{Own: own, Peer: peer, SealContext: "order", OpenContext: "order"}},
+		{"Skew too small", "Skew is 5ns", jwe.Config{Own: own, Peer: peer, Skew: 5}},
+		{"Skew too large", "Skew is 2h0m0s", jwe.Config{Own: own, Peer: peer, Skew: 2 * time.Hour}},
 		{"SignedHeader iss beside Self", `"iss"`, jwe.Config{Own: own, Peer: peer, Self: "us", Partner: "them", SignedHeader: map[string]any{"iss": "x"}}},
-		{"another function", "neither JSON nor a func(time.Time) any", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"iat": func(t time.Time) int64 { return t.Unix() }}}},
-		{"no function", "neither JSON nor a func(time.Time) any", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"iat": (func(time.Time) any)(nil)}}},
+		{"another function", "neither JSON nor a func(context.Context, time.Time) any", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"iat": func(t time.Time) int64 { return t.Unix() }}}},
+		{"no function", "neither JSON nor a func(context.Context, time.Time) any", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"iat": (func(context.Context, time.Time) any)(nil)}}},
 		{"a channel", "neither JSON", jwe.Config{Own: own, Peer: peer, Header: map[string]any{"x": make(chan int)}}},
 		{"unknown waiver", `unknown waiver "pgp.InsecureUnsigned"`, jwe.Config{Own: own, Peer: peer, Waive: []envelope.Waiver{envelope.NewWaiver("pgp.InsecureUnsigned", "x")}}},
 		{"empty waiver", "unknown waiver", jwe.Config{Own: own, Peer: peer, Waive: []envelope.Waiver{{}}}},
@@ -132,10 +136,34 @@ func TestEncryptOnly(t *testing.T) {
 		rejects(t, us, signed, envelope.UnknownSigner)
 	})
 	t.Run("payloads that are no JWS", func(t *testing.T) {
-		for _, payload := range []string{"", "1.2.3", "eyes only", "a.b", "ey.e"} {
+		for _, payload := range []string{"", "1.2.3", "eyes only", "a.b", "ey.e", "eyJ.x.y", "e30.x.y", `{"payload":"x","signature":"y"}`,
+			`{"payload":"x","signatures":[]}`, `{"payload":"x","signatures":[{"signature":"y"}]}`} {
 			assert.Equal(t, payload, string(open(t, us, seal(t, them, payload)).Payload))
 		}
-		rejects(t, us, seal(t, them, "eyJ.x.y"), envelope.Malformed)
+	})
+	// Another program may take any of these for a signed message, so that none of them
+	// is a payload: they must verify, and Seal does not make them.
+	t.Run("payloads that look signed", func(t *testing.T) {
+		header := b64([]byte(`{"alg":"ES256"}`))
+		indented := b64([]byte("{\n  \"alg\": \"ES256\"\n}"))
+		us := newEnvelope(t, jwe.Config{Waive: c.Waive, Own: set(t, encryption(t, "dec", rsaKeys[1]())), Peer: c.Peer})
+		for payload, reason := range map[string]envelope.Reason{
+			header + ".e30.AAAA":                   envelope.UnknownSigner,
+			indented + ".e30.AAAA":                 envelope.UnknownSigner,
+			header + ".e30.":                       envelope.UnknownSigner,
+			header + "=.e30.AAAA":                  envelope.Malformed,
+			b64([]byte(`{"alg":1}`)) + ".e30.AAAA": envelope.Malformed,
+			"\"" + header + ".e30.AAAA\"":          envelope.Malformed,
+			" \n" + header + ".e30.AAAA\r\n":       envelope.Malformed,
+			"\xef\xbb\xbf" + header + ".e30.AA":    envelope.Malformed,
+			`{"payload":"e30","protected":"` + header + `","signature":"AAAA"}`:                     envelope.UnknownSigner,
+			`{"p\u0061yload":"e30","protected":"` + header + `","si\u0067nature":"AAAA"}`:           envelope.UnknownSigner,
+			` {"payload":"e30","signatures":[{}, {"protected":"` + header + `","signature":"AA"}]}`: envelope.UnknownSigner,
+		} {
+			_, err := them.Seal(t.Context(), []byte(payload))
+			assert.ErrorContains(t, err, "the payload is a JWS", payload)
+			rejects(t, us, []byte(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, payload)), reason)
+		}
 	})
 }
 

@@ -3,9 +3,12 @@ package jwe
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/fips140"
 	"errors"
 
 	josecipher "github.com/go-jose/go-jose/v4/cipher"
+
+	"github.com/sealwax/sealwax/envelope"
 )
 
 // sizes are those of a content encryption, in octets: RFC 7518, Sections 5.2
@@ -45,13 +48,17 @@ func (a Algorithm) aead(key []byte, iv int) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	if iv == longIV {
+	switch {
+	case iv == longIV:
 		return cipher.NewGCMWithNonceSize(block, longIV)
+	case fips140.Enforced():
+		return newRandomGCM(block)
 	}
 	return cipher.NewGCM(block)
 }
 
-// sealContent appends ciphertext and tag to dst. If dst is content[:0] and the
+// sealContent appends ciphertext and tag to dst, under iv, or under what it writes to iv
+// where the module of FIPS 140-3 chooses it. If dst is content[:0] and the
 // algorithm is GCM, it works in place.
 func sealContent(enc Algorithm, dst, key, iv, content, protected []byte) ([]byte, error) {
 	aead, err := enc.aead(key, len(iv))
@@ -68,21 +75,19 @@ func sealContent(enc Algorithm, dst, key, iv, content, protected []byte) ([]byte
 const longIV = 16
 
 // checkSizes checks what the content encryption requires of the parts of a JWE
-// before any key is used. The tag has exactly its size: what is taken from one end
-// of the ciphertext and added to the other is not the same token (trap J6).
+// before any key is used.
 func (t *sealedToken) checkSizes(long bool) error {
 	want := t.header.enc.sizes()
 	n := decodedLen(t.ciphertext)
 	switch {
 	case len(t.iv) == longIV && t.header.enc.gcm() && long:
+	case len(t.iv) == longIV && t.header.enc.gcm():
+		return envelope.Reject(envelope.Forbidden, errors.New("an IV of 16 octets with GCM, which RFC 7518, Section 5.3, does not have, and InsecureLongIV can permit"))
 	case len(t.iv) != want.iv:
-		return errors.New("IV of the wrong size")
+		return envelope.Reject(envelope.Malformed, errors.New("IV of the wrong size"))
 	}
-	switch {
-	case decodedLen(t.tag) != want.tag:
-		return errors.New("tag of the wrong size")
-	case !t.header.enc.gcm() && (n == 0 || n%aes.BlockSize != 0):
-		return errors.New("ciphertext is not made of blocks")
+	if !t.header.enc.gcm() && (n == 0 || n%aes.BlockSize != 0) {
+		return envelope.Reject(envelope.Malformed, errors.New("ciphertext is not made of blocks"))
 	}
 	return nil
 }

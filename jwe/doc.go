@@ -28,12 +28,24 @@
 // spelling: base64url without padding, line ends, or unused bits.
 //
 // In JSON serialization nothing is decided by what is not protected, but for how
-// the key of a recipient is unwrapped, which stands in the header of the recipient
-// if there are several: "alg", "epk", "apu", "apv". Signatures are judged one by
+// the key of a recipient is unwrapped: "alg", "epk", "apu", and "apv" may stand in the
+// header of the recipient or in the shared one. Signatures are judged one by
 // one, and one that counts is enough.
 //
+// There is no AlsoTo as in package pgp: the compact serialization, which partners ask
+// for, has room for one recipient.
+//
+// # What the content is
+//
+// The content of a JWE is a JWS if it has the structure of one, and then it must
+// verify: three parts of which the first is a header with "alg", or a JSON object with
+// a payload and a signature with a protected header. With a JWS around it
+// ([EncryptThenSign]) or with [InsecureEncryptOnly], everything else is the payload, and
+// Seal returns an error for a payload that has that structure.
+//
 // Work is bounded: at most 32 recipients and 32 signatures, 64 private-key
-// operations, and 64 verifications for one message, keys named by it first; a
+// operations, and 64 verifications for one message, keys named by it first; the
+// payload is hashed eight times at most, or for 16 MiB if it is small; a
 // remote key is asked when it is named, or else after all local ones, at most
 // four times.
 //

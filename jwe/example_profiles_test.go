@@ -22,7 +22,7 @@ func Example_standardPayments() {
 	}, rsaPair)
 	// Output:
 	// JWE {"alg":"RSA-OAEP-256","cty":"JWT","enc":"A256GCM","kid":"enc"}
-	// JWS PS256 map[]
+	// JWS PS256 map[], dated and numbered
 	// opened {"amount":"12.50"}
 }
 
@@ -54,7 +54,7 @@ func Example_visa() {
 		return jwe.Config{
 			Own: own, Peer: peer,
 			Seal:   jwe.Algorithms{Content: jwe.A128GCM},
-			Header: map[string]any{"iat": func(t time.Time) any { return t.UnixMilli() }},
+			Header: map[string]any{"iat": func(_ context.Context, t time.Time) any { return t.UnixMilli() }},
 			Waive:  []envelope.Waiver{jwe.InsecureEncryptOnly("Visa MLE: two-way TLS authenticates")},
 			Now:    noon,
 		}
@@ -64,19 +64,19 @@ func Example_visa() {
 	// opened {"amount":"12.50"}
 }
 
-// CyberSource message-level encryption: RSA-OAEP, "iat" of the JWE in seconds.
+// CyberSource message-level encryption: the kid is the serialNumber in the subject of
+// the certificate, "iat" of the JWE is in seconds, "cty" is JWT around plain JSON.
 func Example_cyberSource() {
 	exchanged(func(own, peer keyset.Source) jwe.Config {
 		return jwe.Config{
 			Own: own, Peer: peer,
-			Seal:   jwe.Algorithms{Key: jwe.RSAOAEP},
-			Header: map[string]any{"iat": func(t time.Time) any { return t.Unix() }},
+			Header: map[string]any{"iat": func(_ context.Context, t time.Time) any { return t.Unix() }, "cty": "JWT"},
 			Waive:  []envelope.Waiver{jwe.InsecureEncryptOnly("CyberSource MLE: the request is signed by the caller's JWT")},
 			Now:    noon,
 		}
 	}, rsaPair)
 	// Output:
-	// JWE {"alg":"RSA-OAEP","enc":"A256GCM","iat":1780315200,"kid":"enc"}
+	// JWE {"alg":"RSA-OAEP-256","cty":"JWT","enc":"A256GCM","iat":1780315200,"kid":"enc"}
 	// opened {"amount":"12.50"}
 }
 
@@ -95,24 +95,25 @@ func Example_mastercard() {
 	// opened {"amount":"12.50"}
 }
 
-// Juspay: RS256 in RSA-OAEP and A256GCM.
+// Juspay: the JWS is an object of its parts, RS256 in RSA-OAEP-256 and A256GCM. The
+// caller writes the parts of the JWE as members of JSON likewise, and reads them.
 func Example_juspay() {
 	exchanged(func(own, peer keyset.Source) jwe.Config {
 		return jwe.Config{
 			Own: own, Peer: peer,
-			Seal: jwe.Algorithms{Key: jwe.RSAOAEP, Content: jwe.A256GCM, Signature: jwe.RS256},
+			Members: true, Bare: true,
+			Seal: jwe.Algorithms{Signature: jwe.RS256},
 		}
 	}, rsaPair)
 	// Output:
-	// JWE {"alg":"RSA-OAEP","cty":"JWT","enc":"A256GCM","kid":"enc"}
+	// JWE {"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"enc"}
 	// JWS RS256 map[]
 	// opened {"amount":"12.50"}
 }
 
-// 2C2P and PACO: PS256 in RSA-OAEP and A128CBC-HS256, "typ" JWT on both. The
-// claims in the payload are the caller's; with Self and Partner set, Open checks
-// "iss" and "aud" among them, and with MaxAge "iat". "nbf" and "exp" are for the
-// caller to judge.
+// PACO of 2C2P: PS256 in RSA-OAEP and A128CBC-HS256, "typ" JWT on both. The claims in
+// the payload are the caller's, and Open judges "nbf" and "exp" among them, because of
+// that "typ"; with Self and Partner set also "iss" and "aud", and with MaxAge "iat".
 func Example_paco() {
 	exchanged(func(own, peer keyset.Source) jwe.Config {
 		return jwe.Config{
@@ -120,6 +121,8 @@ func Example_paco() {
 			Seal:         jwe.Algorithms{Key: jwe.RSAOAEP, Content: jwe.A128CBCHS256},
 			Header:       map[string]any{"typ": "JWT"},
 			SignedHeader: map[string]any{"typ": "JWT"},
+			RequireTyp:   "JWT",
+			Bare:         true,
 		}
 	}, rsaPair)
 	// Output:
@@ -128,34 +131,70 @@ func Example_paco() {
 	// opened {"amount":"12.50"}
 }
 
-// Wise: a JWS in a JWE, as application/jose+json.
+// Wise: a compact JWS in a compact JWE, whose protected header has the path of the
+// request. The caller sends it as application/jose+json.
 func Example_wise() {
 	exchanged(func(own, peer keyset.Source) jwe.Config {
-		return jwe.Config{Own: own, Peer: peer, JSON: true}
+		return jwe.Config{
+			Own: own, Peer: peer,
+			SignedHeader: map[string]any{"url": func(ctx context.Context, _ time.Time) any {
+				path, _ := ctx.Value(pathKey{}).(string)
+				return path
+			}},
+		}
 	}, rsaPair)
 	// Output:
-	// JWE {"alg":"RSA-OAEP-256","cty":"JOSE+JSON","enc":"A256GCM","kid":"enc"}
-	// JWS PS256 map[]
+	// JWE {"alg":"RSA-OAEP-256","cty":"JWT","enc":"A256GCM","kid":"enc"}
+	// JWS PS256 map[url:/v1/cards], dated and numbered
 	// opened {"amount":"12.50"}
 }
 
-// Samsung Wallet: a JWE with RSA1_5 and A128GCM. The JWS that goes around it is
-// the caller's, and so is what is in it.
+// Samsung Wallet: a JWS around a JWE with RSA1_5 and A128GCM.
 func Example_samsung() {
 	exchanged(func(own, peer keyset.Source) jwe.Config {
 		return jwe.Config{
 			Own: own, Peer: peer,
-			Seal: jwe.Algorithms{Key: jwe.RSA1_5, Content: jwe.A128GCM},
-			Waive: []envelope.Waiver{
-				jwe.InsecureRSA1_5("Samsung Wallet knows nothing else"),
-				jwe.InsecureEncryptOnly("Samsung Wallet: the JWS is around the JWE"),
-			},
+			Layers: jwe.EncryptThenSign, Bare: true,
+			Seal:         jwe.Algorithms{Key: jwe.RSA1_5, Content: jwe.A128GCM, Signature: jwe.RS256},
+			SignedHeader: map[string]any{"cty": "CARD", "utc": func(_ context.Context, t time.Time) any { return t.UnixMilli() }},
+			Waive:        []envelope.Waiver{jwe.InsecureRSA1_5("Samsung Wallet knows nothing else")},
+			Now:          noon,
 		}
 	}, rsa15Pair)
 	// Output:
 	// JWE {"alg":"RSA1_5","enc":"A128GCM","kid":"enc"}
+	// JWS RS256 outer map[cty:CARD utc:1.7803152e+12]
 	// opened {"amount":"12.50"}
 }
+
+// The gateway of 2C2P: PS256 around RSA-OAEP and A256GCM.
+func Example_gateway() {
+	exchanged(func(own, peer keyset.Source) jwe.Config {
+		return jwe.Config{
+			Own: own, Peer: peer,
+			Layers: jwe.EncryptThenSign,
+			Seal:   jwe.Algorithms{Key: jwe.RSAOAEP},
+		}
+	}, rsaPair)
+	// Output:
+	// JWE {"alg":"RSA-OAEP","enc":"A256GCM","kid":"enc"}
+	// JWS PS256 outer map[], dated and numbered
+	// opened {"amount":"12.50"}
+}
+
+// Paze: a JWS around a JWE around a JWS.
+func Example_paze() {
+	exchanged(func(own, peer keyset.Source) jwe.Config {
+		return jwe.Config{Own: own, Peer: peer, Layers: jwe.SignEncryptSign}
+	}, rsaPair)
+	// Output:
+	// JWE {"alg":"RSA-OAEP-256","cty":"JWT","enc":"A256GCM","kid":"enc"}
+	// JWS PS256 map[], dated and numbered
+	// JWS PS256 outer map[], dated and numbered
+	// opened {"amount":"12.50"}
+}
+
+type pathKey struct{}
 
 func noon() time.Time { return time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC) }
 
@@ -197,7 +236,8 @@ func exchanged(config func(own, peer keyset.Source) jwe.Config, keys func() (sig
 		log.Fatal(err)
 	}
 	payload := `{"amount":"12.50"}`
-	sealed, err := from.Seal(context.Background(), []byte(payload))
+	ctx := context.WithValue(context.Background(), pathKey{}, "/v1/cards")
+	sealed, err := from.Seal(ctx, []byte(payload))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -206,15 +246,35 @@ func exchanged(config func(own, peer keyset.Source) jwe.Config, keys func() (sig
 	if err != nil {
 		log.Fatal(err)
 	}
+	_, dated := msg.Header["iat"]
+	_, numbered := msg.Header["jti"]
+	delete(msg.Header, "iat")
+	delete(msg.Header, "jti")
 	for _, s := range msg.Signers {
-		fmt.Println("JWS", s.Algorithm, msg.Header)
+		line := []any{"JWS", s.Algorithm}
+		if s.Layer == envelope.Outer {
+			line = append(line, "outer")
+		}
+		line = append(line, fmt.Sprint(msg.Header))
+		if dated && numbered {
+			line[len(line)-1] = fmt.Sprint(msg.Header, ", dated and numbered")
+		}
+		fmt.Println(line...)
 	}
 	fmt.Println("opened", string(msg.Payload))
 }
 
 // headerOf returns the header of a JWE with its members sorted.
 func headerOf(sealed []byte) string {
-	part, _, _ := strings.Cut(string(sealed), ".")
+	part, rest, _ := strings.Cut(string(sealed), ".")
+	if strings.Count(rest, ".") == 1 { // a JWS around it
+		middle, _, _ := strings.Cut(rest, ".")
+		inside, err := base64.RawURLEncoding.DecodeString(middle)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return headerOf(inside)
+	}
 	if _, inJSON, ok := strings.Cut(string(sealed), `{"protected":"`); ok {
 		part, _, _ = strings.Cut(inJSON, `"`)
 	}

@@ -14,3 +14,18 @@ func OpenSigned(ctx context.Context, e *Envelope, jws []byte) (*envelope.Message
 		return m, e.openSigned(c, m, jws)
 	})
 }
+
+// SignAround returns the JWS of a Config with layers around what may be a JWE of others.
+func SignAround(ctx context.Context, e *Envelope, sealed []byte) string {
+	out, err := e.x.Seal(ctx, func(c *exchange.Call) ([]byte, error) {
+		by, err := c.SealingOwn()
+		if err != nil {
+			return nil, err
+		}
+		return e.signAround(c, by, sealed, jws{number: newNumber(), layer: envelope.Outer})
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(out)
+}

@@ -157,6 +157,32 @@ func FuzzPayload(f *testing.F) {
 	})
 }
 
+// Under InsecureEncryptOnly Open takes back all that Seal makes, and Seal makes nothing
+// that has the structure of a JWS.
+func FuzzEncryptOnly(f *testing.F) {
+	sign := fixed(f, 1)
+	k := encryption(f, "k", fixed(f, 2))
+	c := jwe.Config{Own: set(f, k), Peer: set(f, k.Public().(*jwe.Key)), Waive: []envelope.Waiver{jwe.InsecureEncryptOnly("test")}}
+	e := newEnvelope(f, c)
+	good := signES256(f, sign, goodJWS, "{}")
+	for _, payload := range []string{"", "{}", "a.b.c", "ey.e.e", good, good + "\n", `"` + good + `"`, " " + good, good + ".", "\xef\xbb\xbf" + good,
+		`{"payload":"e30","signature":"e30"}`, `{"payload":"e30","signatures":[{"protected":"e30"}]}`, signedJSON(f, "{}", signatureOf(f, sign, goodJWS, "{}")),
+		`{"p\u0061yload":"","signature":"","protected":""}`, strings.Replace(good, "e", "=", 1)} {
+		f.Add([]byte(payload))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		sealed, err := e.Seal(t.Context(), payload)
+		if err != nil {
+			require.ErrorContains(t, err, "the payload is a JWS")
+			return
+		}
+		m, err := e.Open(t.Context(), sealed)
+		require.NoError(t, err)
+		require.Equal(t, payload, append([]byte{}, m.Payload...))
+		require.NotEqual(t, good, string(payload))
+	})
+}
+
 func FuzzReadKey(f *testing.F) {
 	k := signing(f, "kid", fixed(f, 1))
 	for _, private := range []bool{false, true} {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func parseHeader(part []byte) (*header, error) {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	h := &header{}
-	if h.all, err = parseObject(text, interpreted); err != nil {
+	if h.all, err = parseObject(text, interpreted, carried...); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	var alg, enc, zip string
@@ -117,19 +118,32 @@ func (h *header) parameter(name string) (any, bool) {
 	return v, ok
 }
 
-// carried are parameters that bring their own key, or the place of one, or ask
-// for what is not done here: RFC 8725, Sections 3.1 and 3.10. Their presence
-// is refused, whatever they say.
-var carried = []string{"crit", "b64", "jwk", "jku", "x5c", "x5u", "p2s", "p2c"}
+// carried are parameters that bring their own key, or the place of one: RFC 8725,
+// Section 3.10. They are refused, whatever they say, unless a waiver has them ignored.
+// In no case are they parsed.
+var carried = []string{"jwk", "jku", "x5c", "x5u"}
 
-// forbidden returns an error if the header asks for what is never allowed.
-func (h *header) forbidden() error {
-	for _, name := range carried {
+// refused are parameters that ask for what is not done here: RFC 8725, Section 3.1.
+var refused = []string{"crit", "b64", "p2s", "p2c"}
+
+// forbidden returns an error if the header asks for what is not allowed.
+func (e *Envelope) forbidden(h *header) error {
+	for _, name := range refused {
 		if _, ok := h.all[name]; ok {
 			return fmt.Errorf("header parameter %q", name)
 		}
 	}
+	for _, name := range carried {
+		if _, ok := h.all[name]; ok && !e.waived.carried {
+			return fmt.Errorf("header parameter %q, which InsecureCarriedKeys can have ignored", name)
+		}
+	}
 	return nil
+}
+
+// carries reports whether there is anything to ignore.
+func (h *header) carries() bool {
+	return slices.ContainsFunc(carried, func(name string) bool { _, ok := h.all[name]; return ok })
 }
 
 // names reports whether the header names the key. It is a hint and decides
@@ -150,7 +164,7 @@ func (h *header) message() map[string]any {
 	out := make(map[string]any, len(h.all))
 	for name, v := range h.all {
 		switch name {
-		case "alg", "enc", "zip", "kid", "epk", "apu", "apv", "x5t", "x5t#S256":
+		case "alg", "enc", "zip", "kid", "epk", "apu", "apv", "x5t", "x5t#S256", "jwk", "jku", "x5c", "x5u":
 		default:
 			out[name] = v
 		}
@@ -160,18 +174,19 @@ func (h *header) message() map[string]any {
 
 // parseObject decodes one JSON object: nothing after it, no member twice in
 // any object, no letter-case variants of each other or of the known names, no
-// invalid UTF-8. encoding/json alone is lenient in all of these.
-func parseObject(text []byte, known []string) (map[string]any, error) {
+// invalid UTF-8. encoding/json alone is lenient in all of these. Members to omit are
+// there, and nil.
+func parseObject(text []byte, known []string, omit ...string) (map[string]any, error) {
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return nil, errNotObject
 	}
-	v, err := parseValue(trimSpace(text), 0)
+	text = trimSpace(text)
+	if text[0] != '{' {
+		return nil, errNotObject
+	}
+	object, err := parseMap(text, 1, omit...)
 	if err != nil {
 		return nil, err
-	}
-	object, ok := v.(map[string]any)
-	if !ok {
-		return nil, errNotObject
 	}
 	for name := range object {
 		for _, k := range known {
@@ -205,6 +220,9 @@ func parseValue(text []byte, depth int) (any, error) {
 	if err != nil {
 		return nil, errNotObject // one that does not fit
 	}
+	if math.Abs(number) >= 1<<53 { // not every digit of it fits
+		return json.Number(text), nil
+	}
 	return number, nil
 }
 
@@ -219,7 +237,7 @@ func parseArray(text []byte, depth int) (list []any, err error) {
 	return list, err
 }
 
-func parseMap(text []byte, depth int) (object map[string]any, err error) {
+func parseMap(text []byte, depth int, omit ...string) (object map[string]any, err error) {
 	object = map[string]any{}
 	seen := map[string]bool{} // names, without their letter case
 	members(text, func(name string, value []byte) bool {
@@ -229,6 +247,10 @@ func parseMap(text []byte, depth int) (object map[string]any, err error) {
 			return false
 		}
 		seen[folded] = true
+		if slices.Contains(omit, name) {
+			object[name] = nil
+			return true
+		}
 		object[name], err = parseValue(value, depth)
 		return err == nil
 	})

@@ -195,7 +195,7 @@ var hostileTokens = func() []hostile {
 		}, envelope.Malformed},
 		{"iv of 16 bytes", func(t testing.TB, s *stage) string {
 			return part(s.good(t), 2, func(string) string { return b64(random(16)) })
-		}, envelope.Malformed},
+		}, envelope.Forbidden},
 		{"tag short", func(t testing.TB, s *stage) string {
 			return part(s.good(t), 4, func(string) string { return b64(random(12)) })
 		}, envelope.Malformed},
@@ -334,7 +334,7 @@ var hostileTokens = func() []hostile {
 			require.NoError(t, err)
 			return s.inner(t, input+"."+b64(sig))
 		}, envelope.BadSignature},
-		{"JWS alg missing", innerHeader(`{"kid":"sig"}`), envelope.Malformed},
+		{"JWS alg missing", innerHeader(`{"kid":"sig"}`), envelope.Unsigned},
 		{"JWS alg twice", innerHeader(`{"alg":"ES256","alg":"ES256","kid":"sig"}`), envelope.Malformed},
 		{"JWS alg none", func(t testing.TB, s *stage) string {
 			return s.inner(t, b64([]byte(`{"alg":"none"}`))+"."+b64([]byte("{}"))+".")
@@ -407,10 +407,10 @@ var hostileTokens = func() []hostile {
 		}, envelope.Forbidden},
 		{"PS256 with a salt that is too short", func(t testing.TB, s *stage) string {
 			return s.inner(t, signPSS(t, s.signRSA, 20, `{"alg":"PS256","kid":"sig-rsa"}`, "{}"))
-		}, envelope.BadSignature},
+		}, envelope.Forbidden},
 		{"PS256 with a salt that is too long", func(t testing.TB, s *stage) string {
 			return s.inner(t, signPSS(t, s.signRSA, 64, `{"alg":"PS256","kid":"sig-rsa"}`, "{}"))
-		}, envelope.BadSignature},
+		}, envelope.Forbidden},
 		{"ES256 named for an RSA key", func(t testing.TB, s *stage) string {
 			return s.inner(t, signES256(t, s.stranger, `{"alg":"ES256","kid":"sig-rsa"}`, "{}"))
 		}, envelope.Forbidden},

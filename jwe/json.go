@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,17 +27,6 @@ const mostMembers = 64
 func isJSON(token []byte) bool { return bytes.HasPrefix(trimSpace(token), []byte("{")) }
 
 func trimSpace(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
-
-// looksSignedJSON reports whether content is meant to be a JWS in JSON
-// serialization: an object with a payload and a signature. A payload of the
-// caller that is both has to be signed.
-func looksSignedJSON(content []byte) bool {
-	if !isJSON(content) || !bytes.Contains(content, []byte(`"payload"`)) || !bytes.Contains(content, []byte(`"signature`)) {
-		return false
-	}
-	m, err := parseMembers(content, nil)
-	return err == nil && m["payload"] != nil && (m["signature"] != nil || m["signatures"] != nil)
-}
 
 // parseMembers returns the members of a JSON object as they stand. A name
 // appears once, in one letter case, and not in another one than known ones.
@@ -91,7 +81,7 @@ func headerMember(m map[string][]byte, name string) (map[string]any, error) {
 	if len(v) > maxHeader {
 		return nil, fmt.Errorf("%q: %w", name, errTooLarge)
 	}
-	h, err := parseObject(v, interpreted)
+	h, err := parseObject(v, interpreted, carried...)
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", name, err)
 	}
@@ -191,33 +181,39 @@ func parseSealedJSON(text []byte) (*sealedToken, error) {
 		}
 	}
 	for _, one := range list {
-		r, err := parseRecipient(t.header, shared, one)
-		if err != nil {
-			return nil, err
-		}
-		t.recipients = append(t.recipients, r)
+		t.recipients = append(t.recipients, parseRecipient(t.header, shared, one))
 	}
 	return t, nil
 }
 
-func parseRecipient(protected *header, shared map[string]any, m map[string][]byte) (*recipient, error) {
+// parseRecipient parses one recipient. What is wrong with it is no harm to another.
+// The parameters of the shared unprotected header are as much worth as its own.
+func parseRecipient(protected *header, shared map[string]any, m map[string][]byte) *recipient {
+	r := &recipient{header: protected}
 	own, err := headerMember(m, "header")
-	if err != nil {
-		return nil, err
+	if err == nil && !disjoint(protected.all, shared, own) {
+		err = errProtected
 	}
-	if !disjoint(protected.all, shared, own) {
-		return nil, errProtected
+	if err == nil {
+		all := maps.Clone(shared)
+		if all == nil {
+			all = own
+		}
+		maps.Copy(all, own)
+		var h *header
+		if h, err = protected.withRecipient(all); err == nil {
+			r.header = h
+		}
 	}
-	r := &recipient{}
-	if r.header, err = protected.withRecipient(own); err != nil {
-		return nil, err
+	var key []byte
+	if err == nil {
+		key, err = encodedMember(m, "encrypted_key")
 	}
-	key, err := encodedMember(m, "encrypted_key")
-	if err != nil {
-		return nil, err
+	if err == nil {
+		r.key, err = decode(key)
 	}
-	r.key, err = decode(key)
-	return r, err
+	r.err = err
+	return r
 }
 
 var signedMembers = []string{"payload", "protected", "header", "signature", "signatures"}
@@ -249,6 +245,20 @@ func parseSignedJSON(text []byte) (*signedToken, error) {
 		t.signatures = append(t.signatures, parseSignature(one))
 	}
 	return t, nil
+}
+
+// parseSignedMembers parses the parts of a compact JWS that are members of an object.
+func parseSignedMembers(text []byte) (*signedToken, error) {
+	m, err := parseMembers(text, []string{"header", "payload", "signature"})
+	if err != nil {
+		return nil, fmt.Errorf("not a JWS as an object of its parts: %w", err)
+	}
+	payload, err := encodedMember(m, "payload")
+	if err != nil {
+		return nil, err
+	}
+	s := parseSignature(map[string][]byte{"protected": m["header"], "signature": m["signature"]})
+	return &signedToken{payload: payload, signatures: []*signature{s}}, s.err
 }
 
 func parseSignature(m map[string][]byte) *signature {

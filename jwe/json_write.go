@@ -1,8 +1,6 @@
 package jwe
 
 import (
-	"time"
-
 	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/exchange"
 )
@@ -32,6 +30,23 @@ func (e *Envelope) signJSON(c *exchange.Call, signers []signer, payload, out []b
 	return append(out, `]}`...), nil
 }
 
+// signMembers appends the JWS as an object of its parts to out, which has the room.
+// Nothing in it needs an escape.
+func (e *Envelope) signMembers(c *exchange.Call, s signer, payload, out []byte) ([]byte, error) {
+	out = append(out, `{"header":"`...)
+	out = append(out, s.protected...)
+	out = append(out, `","payload":"`...)
+	start := len(out)
+	out = base64url.AppendEncode(out, payload)
+	octets, err := s.signature(c, s.alg.digest(s.protected, dot, out[start:]))
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, `","signature":"`...)
+	out = base64url.AppendEncode(out, octets)
+	return append(out, `"}`...), nil
+}
+
 // writeJSON returns the JWE in general JSON serialization: RFC 7516, Section
 // 7.2.1. What differs between recipients cannot be protected.
 func (e *Envelope) writeJSON(all []addressee, protected, iv, ciphertext, tag []byte) ([]byte, error) {
@@ -48,7 +63,7 @@ func (e *Envelope) writeJSON(all []addressee, protected, iv, ciphertext, tag []b
 				h.text("alg", string(a.alg))
 			}
 			a.address(h)
-			text, err := h.finish(nil, time.Time{})
+			text, err := h.finish(nil)
 			if err != nil {
 				return nil, err
 			}

@@ -211,8 +211,8 @@ func (f *finding) validityOfJWK(jwk map[string]any) error {
 		if !present {
 			continue
 		}
-		date, ok := numericDate(v)
-		if !ok {
+		date, err := numericDate(v)
+		if err != nil {
 			return fmt.Errorf("%q is no date in seconds", name)
 		}
 		at[i] = date

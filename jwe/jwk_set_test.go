@@ -89,7 +89,7 @@ func TestOneOddEntry(t *testing.T) {
 		{"a short modulus", object{"kty": "RSA", "n": canary + "abc", "e": "AQAB", "use": "sig"}, "an RSA modulus of"},
 		{"coordinates that are none", object{"kty": "EC", "crv": "P-256", "x": canary, "y": canary + canary + canary, "use": "sig"}, "do not fit together"},
 		{"an Ed25519 key that is none", object{"kty": "OKP", "crv": "Ed25519", "x": canary}, "do not fit together"},
-		{"an X25519 key that is none", object{"kty": "OKP", "crv": "X25519", "x": canary}, "is not base64url"},
+		{"an X25519 key that is none", object{"kty": "OKP", "crv": "X25519", "x": canary}, "not base64url"},
 		{"a fingerprint that is none", jwkOfRSA(r, object{"use": "sig", "x5t#S256": []any{canary}}), `"x5t#S256" is not a string`},
 		{"a point that is none", joined(good, object{"kid": "off", "x": b64(make([]byte, 32))}), "do not fit together"},
 		{"a long kid", jwkOfRSA(r, object{"use": "tls", "kid": "\x1b[31m" + strings.Repeat("k", 300)}), "…"},

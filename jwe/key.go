@@ -299,15 +299,8 @@ func (k *Key) testEncryption(ctx context.Context, alg Algorithm) error {
 	if w.ephemeral != nil {
 		r.agreed = &agreement{kind: k.kind, epk: w.ephemeral}
 	}
-	var ok bool
-	if alg == RSA1_5 {
-		var conforms int
-		content, conforms, err = k.decryptRSA15(ctx, r.key, len(content))
-		ok = conforms == 1
-	} else {
-		content, ok, err = r.unwrap(ctx, k, A256GCM)
-	}
-	if err == nil && (!ok || string(content) != string(w.content)) {
+	content, conforms, err := r.unwrap(ctx, k, A256GCM)
+	if err == nil && (conforms != 1 || string(content) != string(w.content)) {
 		err = errors.New("the private half does not decrypt what the public half encrypted")
 	}
 	return err

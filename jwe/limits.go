@@ -15,7 +15,9 @@ const (
 	maxNested = 16      // objects and arrays inside one another, in a header or a JWK
 	maxName   = 256     // of a "kid", a party, or a type, in bytes
 
-	maxContext = 1 << 10 // of a context, in bytes, as in package pgp
+	// All signatures together may hash the payload and their headers for the larger of
+	hashWork  = 16 << 20 // bytes, or
+	hashTimes = 8        // times the payload
 
 	maxKeyFile = 1 << 20 // of what is read of a file of keys, in bytes
 	maxSetKeys = 256     // that are looked at in a JWK Set
@@ -38,6 +40,14 @@ const maxEntry = 4*maxHeader/3 + maxHeader + 4*maxRSABits/8/3 + 256
 // maxJWS is the largest JWS around a payload of the given size.
 func maxJWS(payload int64) int64 {
 	return encoded(payload) + exchange.MaxSignatures*maxEntry
+}
+
+// maxMessage is the largest message for a payload of the given size.
+func (l Layers) maxMessage(payload int64) int64 {
+	if l == SignThenEncrypt {
+		return maxSealed(payload)
+	}
+	return maxJWS(maxSealed(payload))
 }
 
 // maxSealed is the largest JWE around that JWS: recipients, the IV, further

@@ -23,12 +23,47 @@ func (e *Envelope) Open(ctx context.Context, sealed []byte) (*envelope.Message, 
 }
 
 func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, error) {
+	if most := e.c.Layers.maxMessage(e.c.MaxSize); int64(len(sealed)) > most {
+		return nil, envelope.Reject(envelope.TooLarge, fmt.Errorf("message of %d bytes: %w of %d", len(sealed), errTooLarge, most))
+	}
+	if e.c.Layers == SignThenEncrypt {
+		return e.openSealed(c, sealed)
+	}
+	return e.openOuter(c, sealed)
+}
+
+// openOuter takes a JWS around a JWE. Nothing is decrypted before a signature counts.
+func (e *Envelope) openOuter(c *exchange.Call, message []byte) (*envelope.Message, error) {
+	if !structureOf(message).signed {
+		return nil, envelope.Reject(envelope.Malformed, fmt.Errorf("Layers asks for a JWS around a JWE: %w", describe(message)))
+	}
+	sealed, verdicts, err := e.verify(c, message, envelope.Outer)
+	if err != nil {
+		return nil, err
+	}
+	if err := verdicts.FillOuter(&envelope.Message{}); err != nil {
+		return nil, err
+	}
+	m, err := e.openSealed(c, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return m, verdicts.FillOuter(m)
+}
+
+// openSealed takes a JWE.
+func (e *Envelope) openSealed(c *exchange.Call, sealed []byte) (*envelope.Message, error) {
 	if int64(len(sealed)) > maxSealed(e.c.MaxSize) {
-		return nil, envelope.Reject(envelope.TooLarge, fmt.Errorf("message of %d bytes: %w of %d", len(sealed), errTooLarge, maxSealed(e.c.MaxSize)))
+		return nil, envelope.Reject(envelope.TooLarge, fmt.Errorf("JWE of %d bytes: %w of %d", len(sealed), errTooLarge, maxSealed(e.c.MaxSize)))
 	}
 	t, err := parseSealed(sealed)
 	if err != nil {
-		return nil, malformed(err)
+		return nil, malformed(around(sealed, err))
+	}
+	// The tag has exactly its size: what is taken from one end of the ciphertext and
+	// added to the other is not the same token (trap J6).
+	if decodedLen(t.tag) != t.header.enc.sizes().tag && t.header.enc.purpose() == forContent {
+		return nil, malformed(around(sealed, errors.New("tag of the wrong size")))
 	}
 	ways, err := e.allowed(t)
 	if err != nil {
@@ -37,7 +72,7 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	body := e.scratch.Take(t.bodySize())
 	defer e.scratch.Give(body)
 	if err := t.decodeBody(*body); err != nil {
-		return nil, malformed(err)
+		return nil, malformed(around(sealed, err))
 	}
 	m := &envelope.Message{Content: string(t.header.enc)}
 	content, err := e.decrypt(c, m, t, ways, *body)
@@ -46,6 +81,9 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 	}
 	if len(t.iv) != t.header.enc.sizes().iv {
 		c.Waive(waiveLongIV)
+	}
+	if t.header.carries() {
+		c.Waive(waiveCarried)
 	}
 	if t.header.zip {
 		c.Waive(waiveCompression)
@@ -56,7 +94,12 @@ func (e *Envelope) open(c *exchange.Call, sealed []byte) (*envelope.Message, err
 		}
 		content = inflated
 	}
-	if e.looksSigned(content) {
+	switch is := e.structureOf(content); {
+	case is.signed && e.c.Layers == EncryptThenSign:
+		return nil, envelope.Reject(envelope.Malformed, errors.New("a JWS inside of the JWE, and Layers is EncryptThenSign"), m.Decrypter.ID)
+	case is.signed && !is.plain:
+		return nil, envelope.Reject(envelope.Malformed, errAround, m.Decrypter.ID)
+	case is.signed:
 		return m, e.openSigned(c, m, content)
 	}
 	return m, e.openUnsigned(c, m, t.header, content)
@@ -69,7 +112,7 @@ func (e *Envelope) allowed(t *sealedToken) ([]*recipient, error) {
 	if h.enc == "" {
 		return nil, envelope.Reject(envelope.Malformed, errors.New(`header without "enc"`))
 	}
-	if err := h.forbidden(); err != nil {
+	if err := e.forbidden(h); err != nil {
 		return nil, envelope.Reject(envelope.Forbidden, err)
 	}
 	if h.zip && !e.waived.compression {
@@ -91,17 +134,19 @@ func (e *Envelope) allowed(t *sealedToken) ([]*recipient, error) {
 	if len(ways) == 0 {
 		return nil, first
 	}
-	if err := t.checkSizes(e.waived.longIV); err != nil {
-		return nil, envelope.Reject(envelope.Malformed, err)
-	}
-	return ways, nil
+	return ways, t.checkSizes(e.waived.longIV)
 }
 
 func (e *Envelope) allowedRecipient(t *sealedToken, r *recipient) error {
+	if r.err != nil {
+		return malformed(r.err)
+	}
 	alg := r.header.alg
 	switch {
 	case alg == "":
 		return envelope.Reject(envelope.Malformed, errors.New(`header without "alg"`))
+	case alg.purpose() == forKey && alg.runs() != nil:
+		return envelope.Reject(envelope.Forbidden, fmt.Errorf("key encryption %q: %w", alg, alg.runs()))
 	case alg.purpose() != forKey || !e.accept[alg]:
 		return envelope.Reject(envelope.Forbidden, fmt.Errorf("key encryption %q", cut(string(alg))))
 	case alg == RSA1_5 && len(t.recipients) > 1:
@@ -121,15 +166,19 @@ func (e *Envelope) allowedRecipient(t *sealedToken, r *recipient) error {
 	return nil
 }
 
-// openUnsigned takes a content that is no JWS, if a waiver permits it.
+// openUnsigned takes a content that is no JWS, if the signature is around the JWE or a
+// waiver permits that there is none.
 func (e *Envelope) openUnsigned(c *exchange.Call, m *envelope.Message, h *header, content []byte) error {
-	if !e.waived.encryptOnly {
-		return envelope.Reject(envelope.Unsigned, errors.New("the content is not a JWS"), m.Decrypter.ID)
+	if !e.waived.encryptOnly && e.c.Layers != EncryptThenSign {
+		return envelope.Reject(envelope.Unsigned, describe(content), m.Decrypter.ID)
 	}
 	if int64(len(content)) > e.c.MaxSize {
 		return envelope.Reject(envelope.TooLarge, fmt.Errorf("payload of %d bytes: %w of %d", len(content), errTooLarge, e.c.MaxSize))
 	}
-	c.Waive(waiveEncryptOnly)
-	m.Payload, m.Header = bytes.Clone(content), h.message() // out of the scratch
+	if e.waived.encryptOnly {
+		c.Waive(waiveEncryptOnly)
+		m.Header = h.message()
+	}
+	m.Payload = bytes.Clone(content) // out of the scratch
 	return nil
 }

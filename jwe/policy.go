@@ -82,6 +82,17 @@ func (a Algorithm) purpose() purpose {
 	return 0
 }
 
+// known returns the name of an algorithm that is registered, and otherwise says that
+// it is none: what stands in a message that was decrypted is not quoted.
+func (a Algorithm) known() string {
+	registered := []Algorithm{"none", "HS256", "HS384", "HS512", "ES256K", "Ed448", "Ed25519", "RS1",
+		"ESP256", "ESP384", "ESP512", "ESB256", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}
+	if a.purpose() != 0 || slices.Contains(registered, a) {
+		return string(a)
+	}
+	return "which is not registered"
+}
+
 // A kind is the type of a key together with its curve. One algorithm fits one
 // kind, or one family of them, and no other: RFC 8725, Section 3.1.
 type kind string
@@ -208,6 +219,9 @@ func choose(k *Key, use keyset.Use, set Algorithm) (Algorithm, error) {
 			alg = bound[0]
 		}
 	}
+	if err := alg.runs(); err != nil {
+		return "", fmt.Errorf("key %s: %w", k.info.ID, err)
+	}
 	switch {
 	case k.may(use, alg):
 		return alg, nil
@@ -244,6 +258,9 @@ func accepting(list []Algorithm, rsa15 bool) (acceptance, error) {
 		if a == RSA1_5 && !rsa15 {
 			return nil, fmt.Errorf("algorithm %q in Accept is not allowed without InsecureRSA1_5", a)
 		}
+		if err := a.runs(); err != nil {
+			return nil, fmt.Errorf("Accept: %w", err)
+		}
 		narrowed[p] = true
 	}
 	accept := acceptance{}
@@ -255,7 +272,7 @@ func accepting(list []Algorithm, rsa15 bool) (acceptance, error) {
 		all = append(all, RSA1_5)
 	}
 	for _, a := range all {
-		if !narrowed[a.purpose()] {
+		if !narrowed[a.purpose()] && a.runs() == nil {
 			accept[a] = true
 		}
 	}

@@ -218,8 +218,7 @@ func (r *remoteKey) agree(ctx context.Context, id keyset.ID, epk *ecdh.PublicKey
 
 // signerOpts are the options that the standard library's keys take.
 func (a Algorithm) signerOpts() crypto.SignerOpts {
-	switch a {
-	case PS256, PS384, PS512:
+	if a.pss() {
 		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.hash()}
 	}
 	return a.hash() // zero for EdDSA

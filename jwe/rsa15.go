@@ -2,7 +2,6 @@ package jwe
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -12,52 +11,8 @@ import (
 // RSAES-PKCS1-v1_5 must be no oracle: RFC 7516, Section 11.5, RFC 3218. Whether
 // a padding was good decides nothing but which octets are copied, without a
 // branch, and the content is decrypted either way. What is done next depends on
-// whether the content was authentic, which a stranger knows of what he made.
-
-// decryptRSA15 makes at most two passes over the content: one with the first key
-// of the order of trial, and if that fails one with what all the others make of
-// the encrypted key. One ciphertext cannot be made to conform under two moduli.
-func (e *Envelope) decryptRSA15(a *attempt, all []trial) (*trial, []byte, error) {
-	if len(all) == 0 {
-		return nil, nil, nil
-	}
-	for pass, group := range [][]trial{all[:1], all[1:]} {
-		if len(group) == 0 {
-			break
-		}
-		key, which, err := a.unwrapRSA15(group)
-		if err != nil {
-			return nil, nil, err
-		}
-		if content, err := a.t.open(key, a.body, pass == 1 || len(all) == 1); err == nil {
-			a.c.Waive(waiveRSA15)
-			return &group[which], content, nil
-		}
-	}
-	return nil, nil, nil
-}
-
-// unwrapRSA15 asks every key of the group and returns the content key that one of
-// them found, or a random one.
-func (a *attempt) unwrapRSA15(group []trial) (key []byte, which int, err error) {
-	size := a.t.header.enc.sizes().key
-	key = randomKey(size)
-	for i, t := range group {
-		if ok, err := a.may(t); err != nil {
-			return nil, 0, cmp.Or(a.outage, err)
-		} else if !ok {
-			continue
-		}
-		found, conforms, err := t.key.decryptRSA15(a.c.Context(), t.to.key, size)
-		if err != nil {
-			a.outage = err
-			continue
-		}
-		subtle.ConstantTimeCopy(conforms, key, found)
-		which = subtle.ConstantTimeSelect(conforms, i, which)
-	}
-	return key, which, nil
-}
+// whether the content was authentic, which a stranger knows of what he made. See
+// [exchange.Group].
 
 // decryptRSA15 returns a key of the given size, and 1 if it is what was
 // encrypted, or else 0. An error is that of a key service.

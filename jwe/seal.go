@@ -3,8 +3,10 @@ package jwe
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 
+	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
@@ -38,6 +40,10 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if err := checkCount(len(to)); err != nil {
 		return nil, err
 	}
+	inside := e.c.Layers != EncryptThenSign && !e.waived.encryptOnly
+	if !inside && structureOf(payload).signed {
+		return nil, errors.New("the payload is a JWS, or has one in it: the partner would take it for a signed message, and not for the payload")
+	}
 	if e.waived.encryptOnly {
 		c.Waive(waiveEncryptOnly)
 		return e.encrypt(c, to, payload, false)
@@ -52,26 +58,76 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if err := checkCount(len(by)); err != nil {
 		return nil, err
 	}
-	signers := make([]signer, len(by))
-	size := encoded(int64(len(payload))) + 128 // for the tag, and for the members in JSON
-	for i := range by {
-		if signers[i], err = e.signer(c, by[i]); err != nil {
+	number := newNumber()
+	if !inside {
+		sealed, err := e.encrypt(c, to, payload, false)
+		if err != nil {
 			return nil, err
 		}
-		size += signers[i].size()
+		return e.signAround(c, by, sealed, jws{main: true, number: number, layer: envelope.Outer})
 	}
-	buf := e.scratch.Take(int(size))
-	defer e.scratch.Give(buf)
-	var content []byte
-	if e.c.JSON {
-		content, err = e.signJSON(c, signers, payload, (*buf)[:0])
-	} else {
-		content, err = e.sign(c, signers[0], payload, (*buf)[:0])
-	}
+	signers, size, err := e.signers(c, by, len(payload), jws{main: true, number: number})
 	if err != nil {
 		return nil, err
 	}
-	return e.encrypt(c, to, content, true)
+	buf := e.scratch.Take(size)
+	defer e.scratch.Give(buf)
+	content, err := e.sign(c, signers, payload, (*buf)[:0])
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := e.encrypt(c, to, content, true)
+	if err != nil || e.c.Layers == SignThenEncrypt {
+		return sealed, err
+	}
+	return e.signAround(c, by, sealed, jws{number: number, layer: envelope.Outer})
+}
+
+// A jws says which of the signatures of a message is made.
+type jws struct {
+	main   bool // it speaks of the message: it has the header of the Config
+	number string
+	layer  envelope.Layer
+}
+
+// signAround returns the JWS around a JWE.
+func (e *Envelope) signAround(c *exchange.Call, by []keyset.Key, sealed []byte, of jws) ([]byte, error) {
+	signers, size, err := e.signers(c, by, len(sealed), of)
+	if err != nil {
+		return nil, err
+	}
+	return e.sign(c, signers, sealed, make([]byte, 0, size))
+}
+
+// signers returns the keys with their headers, and the size of a JWS by all of them,
+// or more.
+func (e *Envelope) signers(c *exchange.Call, by []keyset.Key, payload int, of jws) (out []signer, size int, err error) {
+	var more []parameter
+	if of.main {
+		if more, err = made(c.Context(), e.signedHeader, c.At); err != nil {
+			return nil, 0, err
+		}
+	}
+	total := encoded(int64(payload)) + 128 // for the tag, and for the members in JSON
+	for _, key := range by {
+		s, err := e.signer(c, key, of, more)
+		if err != nil {
+			return nil, 0, err
+		}
+		out, total = append(out, s), total+s.size()
+	}
+	return out, int(total), nil
+}
+
+// sign appends the JWS to out, which has the room.
+func (e *Envelope) sign(c *exchange.Call, by []signer, payload, out []byte) ([]byte, error) {
+	switch {
+	case e.c.JSON:
+		return e.signJSON(c, by, payload, out)
+	case e.c.Members && by[0].layer == envelope.Inner:
+		return e.signMembers(c, by[0], payload, out)
+	}
+	return e.signCompact(c, by[0], payload, out)
 }
 
 func materialOf(entry keyset.Key) (*Key, error) {
@@ -88,6 +144,7 @@ type signer struct {
 	key       *Key
 	alg       Algorithm
 	protected []byte // as it is sent
+	layer     envelope.Layer
 }
 
 // size is that of what the signature adds to a JWS, or more.
@@ -95,7 +152,7 @@ func (s signer) size() int64 {
 	return int64(len(s.protected)) + encoded(int64(s.key.signatureSize())) + 64
 }
 
-func (e *Envelope) signer(c *exchange.Call, by keyset.Key) (signer, error) {
+func (e *Envelope) signer(c *exchange.Call, by keyset.Key, of jws, more []parameter) (signer, error) {
 	k, err := materialOf(by)
 	if err != nil {
 		return signer{}, err
@@ -110,15 +167,12 @@ func (e *Envelope) signer(c *exchange.Call, by keyset.Key) (signer, error) {
 	h := newWriter()
 	h.text("alg", string(alg))
 	h.text("kid", k.kid(keyset.Signing))
-	if e.c.PayloadType != "" {
-		h.text("cty", e.c.PayloadType)
-	}
-	e.bind(h, c)
-	protected, err := h.finish(e.signedHeader, c.At)
+	e.bind(h, c, of)
+	protected, err := h.finish(more)
 	if err != nil {
 		return signer{}, fmt.Errorf("header of the JWS: %w", err)
 	}
-	return signer{by, k, alg, base64url.AppendEncode(nil, protected)}, nil
+	return signer{by, k, alg, base64url.AppendEncode(nil, protected), of.layer}, nil
 }
 
 // signature returns the signature of s over a digest, and enters it into the account.
@@ -128,12 +182,13 @@ func (s signer) signature(c *exchange.Call, digest []byte) ([]byte, error) {
 		return nil, fmt.Errorf("key %s: %w", s.key.info.ID, err)
 	}
 	u := exchange.Use(s.entry, true, keyset.Signing, string(s.alg))
+	u.Layer = s.layer
 	c.SealedOwn(u)
 	return octets, nil
 }
 
-// sign appends the JWS in compact serialization to out, which has the room.
-func (e *Envelope) sign(c *exchange.Call, s signer, payload, out []byte) ([]byte, error) {
+// signCompact appends the JWS in compact serialization to out, which has the room.
+func (e *Envelope) signCompact(c *exchange.Call, s signer, payload, out []byte) ([]byte, error) {
 	out = append(out, s.protected...)
 	out = append(out, '.')
 	out, digest := appendDigested(s.alg, out, payload)
@@ -255,13 +310,17 @@ func (e *Envelope) protected(c *exchange.Call, all []addressee, enc Algorithm, s
 	if e.c.Compress {
 		h.text("zip", "DEF")
 	}
-	if signed && !hasParameter(e.header, "cty") {
+	if signed && !hasParameter(e.header, "cty") && !e.c.Members {
 		h.text("cty", e.contentType())
 	}
 	if len(all) == 1 {
 		all[0].address(h)
 	}
-	return h.finish(e.header, c.At)
+	more, err := made(c.Context(), e.header, c.At)
+	if err != nil {
+		return nil, err
+	}
+	return h.finish(more)
 }
 
 // contentType is the "cty" of the JWE. RFC 7519, Section 5.2, has "JWT" for a

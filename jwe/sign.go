@@ -21,9 +21,12 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// pss requires the salt to be as long as the hash, in both directions: RFC
+// saltAsHash requires the salt to be as long as the hash, in both directions: RFC
 // 7518, Section 3.5.
-var pss = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+var saltAsHash = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+
+// pss reports whether the algorithm is RSASSA-PSS.
+func (a Algorithm) pss() bool { return a == PS256 || a == PS384 || a == PS512 }
 
 // digest returns what is signed in place of the input: its hash, or the input
 // itself for EdDSA.
@@ -96,7 +99,7 @@ func (k *Key) sign(ctx context.Context, alg Algorithm, digest []byte) ([]byte, e
 		if alg == RS256 || alg == RS384 || alg == RS512 {
 			return rsa.SignPKCS1v15(nil, private, alg.hash(), digest)
 		}
-		return rsa.SignPSS(rand.Reader, private, alg.hash(), digest, pss)
+		return rsa.SignPSS(rand.Reader, private, alg.hash(), digest, saltAsHash)
 	case *ecdsa.PrivateKey:
 		r, s, err := ecdsa.Sign(rand.Reader, private, digest)
 		if err != nil {
@@ -158,7 +161,7 @@ func (k *Key) verify(alg Algorithm, digest, signature []byte) bool {
 		if alg == RS256 || alg == RS384 || alg == RS512 {
 			return rsa.VerifyPKCS1v15(public, alg.hash(), digest, signature) == nil
 		}
-		return rsa.VerifyPSS(public, alg.hash(), digest, signature, pss) == nil
+		return rsa.VerifyPSS(public, alg.hash(), digest, signature, saltAsHash) == nil
 	case *ecdsa.PublicKey:
 		half := len(signature) / 2
 		r, s := new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])
@@ -167,4 +170,11 @@ func (k *Key) verify(alg Algorithm, digest, signature []byte) bool {
 		return ed25519.Verify(public, digest, signature)
 	}
 	return false
+}
+
+// verifyAnySalt reports whether the signature of a digest would be good if the length
+// of its salt did not matter.
+func (k *Key) verifyAnySalt(alg Algorithm, digest, signature []byte) bool {
+	public, ok := k.public.(*rsa.PublicKey)
+	return ok && alg.pss() && rsa.VerifyPSS(public, alg.hash(), digest, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) == nil
 }

@@ -120,7 +120,7 @@ func TestUsageIsRecorded(t *testing.T) {
 	at := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
 	us := newEnvelope(t, jwe.Config{Own: own, Peer: peer, Now: clock(at)})
 	seal(t, us, "x")
-	open(t, us, seal(t, w.theirs(t, jwe.Config{}), "x"))
+	open(t, us, seal(t, w.theirs(t, jwe.Config{Now: clock(at)}), "x"))
 	for _, tt := range []struct {
 		ring           *keyset.Ring
 		key            *jwe.Key

@@ -1,13 +1,14 @@
 package jwe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"github.com/sealwax/sealwax/envelope"
-	"github.com/sealwax/sealwax/keyset"
 	"slices"
 
+	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // Serializations, as [envelope.Outline].Encoding names them.
@@ -34,6 +35,7 @@ type recipient struct {
 	header *header // the protected one, with the parameters of the recipient
 	key    []byte  // encrypted
 	agreed *agreement
+	err    error // why it cannot be read
 }
 
 // parseSealed parses the grammar of a JWE. It judges no algorithm.
@@ -51,11 +53,13 @@ func parseSealed(token []byte) (*sealedToken, error) {
 	}
 	key, err := decode(parts[1])
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encrypted key: %w", err)
 	}
 	t.recipients = []*recipient{{header: t.header, key: key}}
-	t.iv, err = decode(parts[2])
-	return t, err
+	if t.iv, err = decode(parts[2]); err != nil {
+		return nil, fmt.Errorf("IV: %w", err)
+	}
+	return t, nil
 }
 
 // bodySize is that of ciphertext and tag.
@@ -65,9 +69,12 @@ func (t *sealedToken) bodySize() int { return decodedLen(t.ciphertext) + decoded
 func (t *sealedToken) decodeBody(body []byte) error {
 	n := decodedLen(t.ciphertext)
 	if err := decodeTo(body[:n], t.ciphertext); err != nil {
-		return err
+		return fmt.Errorf("ciphertext: %w", err)
 	}
-	return decodeTo(body[n:], t.tag)
+	if err := decodeTo(body[n:], t.tag); err != nil {
+		return fmt.Errorf("tag: %w", err)
+	}
+	return nil
 }
 
 // names reports whether the message names the key, for whichever recipient.
@@ -79,6 +86,7 @@ func (t *sealedToken) names(entry keyset.Key) bool {
 type signedToken struct {
 	payload    []byte // as it was sent
 	signatures []*signature
+	compact    []byte // what is signed, as it was sent; nil in JSON
 }
 
 // A signature is one of a JWS.
@@ -91,7 +99,10 @@ type signature struct {
 }
 
 // parseSigned parses the grammar of a JWS. It judges no algorithm.
-func parseSigned(token []byte) (*signedToken, error) {
+func (e *Envelope) parseSigned(token []byte) (*signedToken, error) {
+	if isJSON(token) && e.c.Members && hasMembers(token) {
+		return parseSignedMembers(token)
+	}
 	if isJSON(token) {
 		return parseSignedJSON(token)
 	}
@@ -104,9 +115,9 @@ func parseSigned(token []byte) (*signedToken, error) {
 		return nil, err
 	}
 	if s.octets, err = decode(parts[2]); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("signature: %w", err)
 	}
-	return &signedToken{payload: parts[1], signatures: []*signature{s}}, nil
+	return &signedToken{payload: parts[1], signatures: []*signature{s}, compact: token[:bytes.LastIndexByte(token, '.')]}, nil
 }
 
 // dot stands between the parts of what is signed: RFC 7515, Section 5.1.

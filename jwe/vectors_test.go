@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -51,7 +52,7 @@ func TestCookbookNesting(t *testing.T) {
 	decrypt, err := jwe.ReadKey(strings.NewReader(string(v.Encrypt.Input.Key)), 0)
 	require.NoError(t, err)
 	require.NoError(t, sign.SelfTest(t.Context()))
-	us := newEnvelope(t, jwe.Config{Own: set(t, decrypt), Peer: set(t, public(sign)...)})
+	us := newEnvelope(t, jwe.Config{Own: set(t, decrypt), Peer: set(t, public(sign)...), Now: clock(time.Unix(1300819380, 0))}) // the "exp" of the JWT
 	m := open(t, us, []byte(v.Encrypt.Output.Compact))
 	assert.Equal(t, v.Sign.Input.Payload, string(m.Payload))
 	assert.Equal(t, "PS256", m.Signers[0].Algorithm)

@@ -15,6 +15,7 @@ const (
 	waiveRSA15       = "jwe.InsecureRSA1_5"
 	waiveCompression = "jwe.InsecureCompression"
 	waiveLongIV      = "jwe.InsecureLongIV"
+	waiveCarried     = "jwe.InsecureCarriedKeys"
 	waiveEvidence    = "jwe.InsecureUnsignedEvidence"
 	waiveRSADualUse  = "jwe.InsecureRSADualUse"
 )
@@ -24,8 +25,11 @@ const (
 // public key can then produce a message that opens; the transport has to
 // authenticate the partner, for example with mutual TLS that ends in this
 // process. What only a signature can carry or show cannot be combined with it:
-// SignedHeader, PayloadType, Self, SealContext, OpenContext, MaxAge, and
-// Seal.Signature.
+// SignedHeader, Bare, Self, RequireTyp, RequireCty, SealContext, OpenContext,
+// MaxAge, and Seal.Signature.
+//
+// Whether a message has a JWS inside is for its structure to say. Seal returns an
+// error for a payload that has it, because Open would take it for one.
 func InsecureEncryptOnly(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveEncryptOnly, reason)
 }
@@ -62,6 +66,15 @@ func InsecureLongIV(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveLongIV, reason)
 }
 
+// InsecureCarriedKeys has Open ignore the header parameters "jwk", "jku", "x5c", and
+// "x5u", in which some partners send the key or the certificate that they sign with,
+// or the address of it. They are not parsed, no key comes from them, and they are
+// not in [envelope.Message].Header. A partner that expects them to be obeyed trusts
+// whatever key a message brings along. In "crit" they are refused all the same.
+func InsecureCarriedKeys(reason string) envelope.Waiver {
+	return envelope.NewWaiver(waiveCarried, reason)
+}
+
 // InsecureUnsignedEvidence is for use beside [InsecureEncryptOnly] and says that the
 // transport authenticates the partner: a message that opens without a signature then
 // counts for the rotation of keys as one that is signed. Without this waiver such a
@@ -95,9 +108,9 @@ func unpermitted(c *exchange.Call, r *recipient) string {
 	if r.header.alg == RSA1_5 {
 		return "; a key for RSA1_5 is bound to it, as by WithAlgorithm, and named by the waiver"
 	}
-	for _, k := range candidates(c.Own.Opening(), r.fits) {
-		if k.key.dual() {
-			return fmt.Sprintf("; key %s both signs and decrypts, which %s can permit", k.id(), waiveRSADualUse)
+	for entry := range c.Own.Opening() {
+		if k, ok := entry.Material.(*Key); ok && r.fits(k) && k.dual() {
+			return fmt.Sprintf("; key %s both signs and decrypts, which %s can permit", k.info.ID, waiveRSADualUse)
 		}
 	}
 	return ""
@@ -105,9 +118,9 @@ func unpermitted(c *exchange.Call, r *recipient) string {
 
 // waivers are those of a Config, looked up once.
 type waivers struct {
-	encryptOnly, rsa15, compression, longIV bool
-	rsa15Keys                               []keyset.ID // that rsa15 is for; all if empty
-	dualKeys                                []keyset.ID // that may sign and decrypt
+	encryptOnly, rsa15, compression, longIV, carried bool
+	rsa15Keys                                        []keyset.ID // that rsa15 is for; all if empty
+	dualKeys                                         []keyset.ID // that may sign and decrypt
 }
 
 func waiversOf(list []envelope.Waiver) (w waivers) {
@@ -121,6 +134,8 @@ func waiversOf(list []envelope.Waiver) (w waivers) {
 			w.compression = true
 		case waiveLongIV:
 			w.longIV = true
+		case waiveCarried:
+			w.carried = true
 		case waiveRSADualUse:
 			w.dualKeys = append(w.dualKeys, v.Keys()...)
 		}

@@ -152,24 +152,35 @@ func (r *recipient) fits(k *Key) bool {
 	return len(r.key) == k.rsaPublic().Size()
 }
 
-// unwrap returns the content key that k gets from the message, if it does. For
-// ECDH-ES without key wrapping it always gets one: only the content shows whether
-// it is right. An error is that of a key service.
-func (r *recipient) unwrap(ctx context.Context, k *Key, enc Algorithm) (key []byte, ok bool, err error) {
+// unwrap returns the content key that k gets from the message, and 1 if it does, or
+// else 0. For ECDH-ES without key wrapping it always gets one: only the content shows
+// whether it is right. For RSA1_5, it is a random one if it does not. An error is that
+// of a key service.
+func (r *recipient) unwrap(ctx context.Context, k *Key, enc Algorithm) (key []byte, conforms int, err error) {
 	alg := r.header.alg
-	if r.agreed == nil {
-		if far := k.remote(); far != nil {
-			return far.decryptOAEP(ctx, k.info.ID, r.key, alg)
+	if alg == RSA1_5 {
+		return k.decryptRSA15(ctx, r.key, enc.sizes().key)
+	}
+	ok := false
+	switch far := k.remote(); {
+	case r.agreed != nil:
+		var z []byte
+		if z, ok, err = k.agree(ctx, r.agreed.epk); ok && err == nil {
+			var failed error
+			key, failed = r.unwrapAgreed(z, enc)
+			ok = failed == nil
 		}
-		key, err := rsa.DecryptOAEP(alg.oaepHash().New(), nil, k.private.(*rsa.PrivateKey), r.key, nil)
-		return key, err == nil, nil
+	case far != nil:
+		key, ok, err = far.decryptOAEP(ctx, k.info.ID, r.key, alg)
+	default:
+		var failed error
+		key, failed = rsa.DecryptOAEP(alg.oaepHash().New(), nil, k.private.(*rsa.PrivateKey), r.key, nil)
+		ok = failed == nil
 	}
-	z, ok, err := k.agree(ctx, r.agreed.epk)
-	if !ok || err != nil {
-		return nil, false, err
+	if err != nil || !ok {
+		return nil, 0, err
 	}
-	key, err = r.unwrapAgreed(z, enc)
-	return key, err == nil, nil
+	return key, 1, nil
 }
 
 // agree returns the secret that k and the ephemeral key agree on.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // A writer writes a header, in an order of its own: what is needed to read the
@@ -45,13 +44,12 @@ func (w *writer) raw(name string, text []byte) {
 }
 
 // finish adds the parameters of the Config and returns the JSON.
-func (w *writer) finish(more []parameter, at time.Time) ([]byte, error) {
+func (w *writer) finish(more []parameter) ([]byte, error) {
 	for _, p := range more {
-		text, err := p.at(at)
-		if err != nil {
-			return nil, err
-		}
-		w.raw(p.name, text)
+		w.raw(p.name, p.json)
+	}
+	if w.buf.Len() == 0 {
+		w.buf.WriteByte('{')
 	}
 	w.buf.WriteByte('}')
 	if w.err == nil && w.buf.Len() > maxHeader {

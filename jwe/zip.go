@@ -56,9 +56,18 @@ func (e *Envelope) inflate(content []byte) (space *[]byte, out []byte, err error
 		case errors.Is(err, inflate.ErrTables):
 			return space, nil, envelope.Reject(envelope.TooLarge, err)
 		case err != nil:
-			return space, nil, envelope.Reject(envelope.Malformed, errors.New("what is compressed does not decompress"))
+			return space, nil, envelope.Reject(envelope.Malformed, notDeflate(content))
 		}
 	}
+}
+
+// notDeflate explains what does not decompress. RFC 1950 wraps DEFLATE in two octets
+// that are a multiple of 31, of which the first says 8, and in a checksum.
+func notDeflate(content []byte) error {
+	if len(content) > 1 && content[0]&0x0f == 8 && (int(content[0])<<8|int(content[1]))%31 == 0 {
+		return errors.New("what is compressed is zlib (RFC 1950), and RFC 7516, Section 4.1.3, asks for DEFLATE alone (RFC 1951)")
+	}
+	return errors.New("what is compressed does not decompress")
 }
 
 // deflate returns content compressed, in a space that is to be given back,

@@ -32,19 +32,23 @@ type Config struct {
 	// and accepts all of them.
 	Encoding Encoding
 
-	// MaxSize limits payloads in Open and OpenTo, in bytes, and with them the
-	// messages that carry them. If zero, the limit is 32 MiB for Open and
-	// 4 GiB for OpenTo.
+	// MaxSize limits payloads, in bytes, and in Open and OpenTo the messages that
+	// carry them. If zero, the limit is 32 MiB for Seal and Open, and 4 GiB for
+	// SealTo and OpenTo.
 	MaxSize int64
 
 	// MaxAge rejects messages whose signatures are all older. It is at least one
-	// second, or zero: then age is not limited. In any case a signature dated
-	// more than five minutes in the future does not count, nor one by a key that
+	// second, or zero: then age is not limited. In any case a signature that is
+	// dated further in the future than Skew does not count, nor one by a key that
 	// expired, or was superseded, more than a day ago, whatever date it claims.
 	//
 	// Whoever opens messages from a queue that waited longer than that sets
 	// Now to return the time of receipt.
 	MaxAge time.Duration
+
+	// Skew is how far the clock of the partner may differ from ours: between one
+	// second and one hour, or five minutes if zero.
+	Skew time.Duration
 
 	// RequireBound makes Open reject messages whose signatures name no
 	// intended recipient. Messages that name others are always rejected.
@@ -84,9 +88,6 @@ type Envelope struct {
 
 var _ envelope.Streamer = (*Envelope)(nil)
 
-// maxContext is what a notation has room for beside its name.
-const maxContext = 1024
-
 // New returns an envelope. It returns an error if a source is missing, holds keys
 // of another format, or holds public keys where private ones belong or the reverse.
 // It returns an error if a setting is out of range, and if a waiver is unknown or
@@ -99,6 +100,7 @@ func New(c Config) (*Envelope, error) {
 		Peer:    c.Peer,
 		AlsoTo:  c.AlsoTo,
 		MaxAge:  c.MaxAge,
+		Skew:    c.Skew,
 		Waive:   c.Waive,
 		Observe: c.Observe,
 		Now:     c.Now,
@@ -116,9 +118,7 @@ func New(c Config) (*Envelope, error) {
 	if c.Encoding > Binary {
 		errs = append(errs, fmt.Errorf("unknown Encoding %d", c.Encoding))
 	}
-	if len(c.SealContext) > maxContext || len(c.OpenContext) > maxContext {
-		errs = append(errs, fmt.Errorf("a context is longer than %d bytes", maxContext))
-	}
+	errs = append(errs, exchange.CheckContexts(c.SealContext, c.OpenContext))
 	if err == nil && x.Waived(waiveUnsigned) && (c.RequireBound || c.OpenContext != "" || c.MaxAge != 0) {
 		errs = append(errs, errors.New("InsecureUnsigned beside RequireBound, OpenContext, or MaxAge, which ask something of a signature"))
 	}

@@ -31,172 +31,114 @@ func signatureUse(k keyset.Key, c *cert.Component, own bool, sig *packet.Signatu
 	return u
 }
 
-// A signer is a key that a signature may be by.
-type signer struct {
-	key  keyset.Key
-	part *cert.Component
-	own  bool
-}
-
 // judge decides what becomes of each signature, and enters it into m. The error
 // is a rejection, or a fault of ours.
-func (cs *cases) judge(m *envelope.Message) error {
-	if cs.none {
-		if !cs.c.Waive(waiveUnsigned) {
+func (j *judge) judge(m *envelope.Message) error {
+	if j.none {
+		if !j.c.Waive(waiveUnsigned) {
 			return envelope.Reject(envelope.Unsigned, nil)
 		}
 		return nil
 	}
-	var v exchange.Verdicts
-	text := true
-	for _, one := range cs.all {
-		counts, err := cs.judgeOne(&v, one)
-		if err != nil {
-			return err
-		}
-		text = text && (!counts || one.sig.SigType == packet.SigTypeText)
+	all := make([]*exchange.Signature[*cert.Component], len(j.all))
+	for i, one := range j.all {
+		all[i] = j.signature(one)
+	}
+	v, err := exchange.Judge(j.c, all)
+	if err != nil {
+		return err
 	}
 	if err := v.Fill(m); err != nil {
 		return err
 	}
-	m.Text = text
+	m.Text = true
+	for _, one := range j.all {
+		m.Text = m.Text && (!one.counts || one.sig.SigType == packet.SigTypeText)
+	}
 	return nil
 }
 
-// judgeOne decides what becomes of one signature, by itself: what it lacks, no
-// other signature lends. The error is that of a message which asks for too
-// much work, or a fault of ours; every other outcome goes into v.
-func (cs *cases) judgeOne(v *exchange.Verdicts, one *signatureCase) (counts bool, err error) {
+// signature is one of them as [exchange.Judge] takes it.
+func (j *judge) signature(one *signature) *exchange.Signature[*cert.Component] {
 	sig := one.sig
 	if sig == nil {
-		v.Unusable(one.reason, one.cause)
-		return false, nil
+		return &exchange.Signature[*cert.Component]{Refused: one.refused}
 	}
-	if len(one.signers) == 0 {
-		if one.name != "" && retired(cs.c.Peer, one.name) {
-			v.Ignore(envelope.KeyUse{ID: keyset.ID(one.name), Use: keyset.Signing, State: keyset.Revoked},
-				envelope.RevokedSigner, nil)
-			return false, nil
+	out := &exchange.Signature[*cert.Component]{Name: one.name, Time: sig.CreationTime, Signers: one.signers}
+	weak := signaturePolicy(sig, j.payload)
+	if weak != nil && one.name == "" && len(one.signers) != 0 {
+		// Nobody whom it names can be told what is wrong with it.
+		out.Refused = &exchange.Refusal{Reason: envelope.Forbidden, Cause: weak}
+		return out
+	}
+	for i := range out.Signers {
+		k := &out.Signers[i]
+		if k.Part == nil {
+			continue
 		}
-		v.Stranger(one.name)
-		return false, nil
+		err := weak
+		if err == nil {
+			err = j.keyPolicy(k)
+		}
+		switch {
+		case err != nil:
+			k.Refused = &exchange.Refusal{Reason: envelope.Forbidden, Cause: err}
+		case !slices.Contains(j.hashed, cert.HashKind(sig)):
+			k.Refused = &exchange.Refusal{Reason: envelope.TooLarge, Cause: errHashes}
+		}
 	}
-	if one.name == "" && !cert.StrongHash(sig.Hash) {
-		v.Unusable(envelope.Forbidden, fmt.Errorf("the hash %s is not allowed", cert.HashName(sig.Hash)))
-		return false, nil
+	out.Verify = func(k *exchange.Signer[*cert.Component]) (bool, error) {
+		err := k.Part.Verify(sig, j.payload)
+		if ours, ok := errors.AsType[*cert.HashError](err); ok {
+			return false, ours
+		}
+		return err == nil, nil
 	}
-	// Several keys can have one key ID, by accident or by design: the
-	// signature is by the one under which it counts, if there is one.
-	var reason envelope.Reason
-	var cause error
-	var use envelope.KeyUse
-	for _, s := range one.signers {
-		u := signatureUse(s.key, s.part, s.own, sig)
-		r, why, err := cs.judgeBy(s, one)
+	out.Says = func() (exchange.Statement, *exchange.Refusal) {
+		says := exchange.Statement{Made: sig.CreationTime, Bound: len(sig.IntendedRecipients) != 0, Misdirected: j.e.directed(j.c, sig)}
+		if l := sig.SigLifetimeSecs; l != nil && *l != 0 {
+			says.NotAfter = sig.CreationTime.Add(time.Duration(*l) * time.Second)
+		}
+		return says, nil
+	}
+	out.Count = func(k *exchange.Signer[*cert.Component]) ([32]byte, map[string]any, error) {
+		h, err := j.payload.Get(cert.HashKind(sig))
 		if err != nil {
-			return false, err
+			return [32]byte{}, nil, err
 		}
-		if r == "" {
-			h, err := cs.payload.Get(cert.HashKind(sig))
-			if err != nil {
-				return false, err
-			}
-			u.Digest = signatureDigest(u.ID, sig, h)
-			v.Count(u, len(sig.IntendedRecipients) != 0, notations(sig))
-			return true, nil
+		if !strictly(k) {
+			j.c.Waive(waiveSHA1Certificates)
 		}
-		if reason == "" || reason == envelope.BadSignature {
-			reason, cause, use = r, why, u
-		}
+		one.counts = true
+		return signatureDigest(k.Key.ID(), sig, h), notations(sig), nil
 	}
-	if reason == envelope.BadSignature && one.name == "" {
-		v.Stranger("") // it names nobody, and nobody whom we know made it
-		return false, nil
-	}
-	v.Ignore(use, reason, cause)
-	return false, nil
+	return out
 }
-
-// judgeBy judges a signature as one by the given key. It returns no reason if
-// the signature counts.
-func (cs *cases) judgeBy(s signer, one *signatureCase) (envelope.Reason, error, error) {
-	sig := one.sig
-	if one.name == "" {
-		// One of many that could have made it: cryptography says which.
-		if reason, cause, err := cs.verified(s, sig); reason != "" || err != nil {
-			return reason, cause, err
-		}
-	}
-	switch {
-	case s.own:
-		return envelope.Misdirected, errors.New("signed by a key of our own"), nil
-	case s.key.State == keyset.Revoked || s.part.Revoked:
-		return envelope.RevokedSigner, nil, nil
-	}
-	if err := signaturePolicy(cs.c, s.part, sig, cs.payload); err != nil {
-		return envelope.Forbidden, err, nil
-	}
-	if !cs.e.certified(cs.c, s) {
-		return envelope.Forbidden, errors.New("the certificate is valid only by self-signatures under SHA-1"), nil
-	}
-	if one.name != "" {
-		if reason, cause, err := cs.verified(s, sig); reason != "" || err != nil {
-			return reason, cause, err
-		}
-	}
-	if err := inTime(cs.c, s, sig); err != nil {
-		return envelope.OutOfTime, err, nil
-	}
-	if err := cs.e.directed(cs.c, sig); err != nil {
-		return envelope.Misdirected, err, nil
-	}
-	return "", nil, nil
-}
-
-// verified verifies a signature.
-func (cs *cases) verified(s signer, sig *packet.Signature) (envelope.Reason, error, error) {
-	if !slices.Contains(cs.hashed, cert.HashKind(sig)) {
-		return envelope.TooLarge, errHashes, nil
-	}
-	if err := cs.c.Verification(); err != nil {
-		return "", nil, err
-	}
-	err := s.part.Verify(sig, cs.payload)
-	if ours, ok := errors.AsType[*cert.HashError](err); ok {
-		return "", nil, ours
-	}
-	if err != nil {
-		return envelope.BadSignature, errVerify, nil
-	}
-	return "", nil, nil
-}
-
-var errVerify = errors.New("the signature does not verify")
 
 var errHashes = fmt.Errorf("the signatures ask to hash the payload more than %d times", hashTimes)
 
-// inTime judges the date of a signature by the key, by its entry in the set, and
-// by what the signature itself says of its end.
-func inTime(c *exchange.Call, s signer, sig *packet.Signature) error {
-	if l := sig.SigLifetimeSecs; l != nil && *l != 0 {
-		if end := sig.CreationTime.Add(time.Duration(*l) * time.Second); c.At.After(end.Add(exchange.Skew)) {
-			return fmt.Errorf("the signature expired on %s", end.UTC().Format(time.RFC3339))
-		}
+// keyPolicy refuses a key that may not sign.
+func (j *judge) keyPolicy(k *exchange.Signer[*cert.Component]) error {
+	switch {
+	case k.Part.Lone:
+		return errors.New("signed by a subkey that did not consent to its binding (no back signature)")
+	case !k.Part.Sign:
+		return errors.New("the key is not flagged to sign")
+	case k.Part.Strong() != nil:
+		return k.Part.Strong()
+	case !k.Own && !j.e.sha1Certificates && !strictly(k):
+		return errors.New("the certificate is valid only by self-signatures under SHA-1")
 	}
-	return c.InTime(sig.CreationTime, exchange.Window{NotBefore: s.part.NotBefore, NotAfter: s.part.NotAfter}, exchange.Window{NotBefore: s.key.NotBefore, NotAfter: s.key.NotAfter})
+	return nil
 }
 
-// signaturePolicy refuses what is weak in one signature.
-func signaturePolicy(c *exchange.Call, k *cert.Component, sig *packet.Signature, payload *openpgp.Hashes) error {
-	if k.Lone {
-		return errors.New("signed by a subkey that did not consent to its binding (no back signature)")
-	}
-	if !k.Sign {
-		return errors.New("the key is not flagged to sign")
-	}
-	if err := k.Strong(); err != nil {
-		return err
-	}
+// strictly reports whether the certificate counts without self-signatures under SHA-1.
+func strictly(k *exchange.Signer[*cert.Component]) bool {
+	return slices.ContainsFunc(k.Key.Material.(*Key).strict, func(c *cert.Component) bool { return c.ID == k.Part.ID })
+}
+
+// signaturePolicy refuses what is weak in one signature, whoever made it.
+func signaturePolicy(sig *packet.Signature, payload *openpgp.Hashes) error {
 	if !cert.StrongHash(sig.Hash) {
 		return fmt.Errorf("the hash %s is not allowed", cert.HashName(sig.Hash))
 	}
@@ -219,17 +161,6 @@ func signaturePolicy(c *exchange.Call, k *cert.Component, sig *packet.Signature,
 		return errors.New("a text signature over line ends that are not CR LF does not fix the bytes")
 	}
 	return fmt.Errorf("signature of type %#02x on a message", uint8(sig.SigType))
-}
-
-// certified reports whether the certificate of s counts by the policy in force.
-func (e *Envelope) certified(c *exchange.Call, s signer) bool {
-	key := s.key.Material.(*Key)
-	for _, k := range key.strict {
-		if k.ID == s.part.ID {
-			return true
-		}
-	}
-	return c.Waive(waiveSHA1Certificates)
 }
 
 // directed checks for whom a signature is meant, and in which context.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/stretchr/testify/assert"
@@ -176,8 +177,9 @@ func TestHashesOfSignatures(t *testing.T) {
 	e, f, lit, _ := fixture(t)
 	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512, crypto.SHA3_256, crypto.SHA3_512} {
 		sig := signaturePacket(t, partner(), body, func(s *packet.Signature) { s.Hash = h })
-		m := open(t, e, f.message(lit, sig, sig))
-		require.Len(t, m.Signers, 2)
+		later := signaturePacket(t, partner(), body, func(s *packet.Signature) { s.Hash, s.CreationTime = h, s.CreationTime.Add(time.Second) })
+		m := open(t, e, f.message(lit, sig, later, sig))
+		require.Len(t, m.Signers, 2, "what is said twice counts once")
 		assert.NotZero(t, m.Signers[0].Digest)
 	}
 }
@@ -339,13 +341,25 @@ type idle struct{}
 
 func (idle) Read([]byte) (int, error) { return 0, nil }
 
+// MaxSize limits what is sealed as well as what is opened.
+func TestMaxSizeOfSeal(t *testing.T) {
+	ours := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, public(partner())), MaxSize: 100})
+	theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(bank())), MaxSize: 100})
+	most := bytes.Repeat([]byte("x"), 100)
+	open(t, theirs, seal(t, ours, most))
+	open(t, theirs, sealTo(t, ours, most))
+	_, err := ours.Seal(t.Context(), append(most, 'x'))
+	assert.ErrorContains(t, err, "larger than MaxSize")
+	assert.ErrorContains(t, ours.SealTo(t.Context(), io.Discard, bytes.NewReader(append(most, 'x'))), "larger than MaxSize")
+}
+
 // A literal above 4 GiB has no length that Seal could write: an error, and not a
 // length that is cut.
 func TestSealAbove4GiB(t *testing.T) {
 	if math.MaxInt == math.MaxInt32 {
 		t.Skip("there is no such payload on 32 bits")
 	}
-	ours, _ := conversation(t, bank(), partner())
+	ours := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, public(partner())), MaxSize: 1 << 40})
 	size := int64(1) << 32
 	payload := make([]byte, size) // never touched
 	_, err := ours.Seal(t.Context(), payload)

@@ -68,7 +68,7 @@ func (e *Envelope) open(c *exchange.Call, sealed, space []byte) (*envelope.Messa
 		Content:   how.content,
 		Addressed: addressed(c, o),
 	}
-	return m, e.cases(c, in).judge(m)
+	return m, e.signatures(c, in).judge(m)
 }
 
 // readWhole reads what stands outside of the encryption of a message in memory, and

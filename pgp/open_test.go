@@ -275,8 +275,22 @@ func TestContexts(t *testing.T) {
 	rejected(t, server, seal(t, none, body), envelope.Misdirected)
 	open(t, client, seal(t, server, body))
 	// A captured reply of the partner, posted to us as an order.
-	theirServer := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(bank())), SealContext: "reply"})
+	theirServer := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(bank())), SealContext: "reply", OpenContext: "order"})
 	rejected(t, server, seal(t, theirServer, body), envelope.Misdirected)
+}
+
+// Contexts that cannot keep conversations apart are refused by New.
+func TestContextsThatCannotWork(t *testing.T) {
+	for want, c := range map[string]pgp.Config{
+		"SealContext without OpenContext": {SealContext: "order"},
+		"are the same":                    {SealContext: "order", OpenContext: "order"},
+		"not valid UTF-8":                 {OpenContext: "\xff"},
+		"Skew is 5ns":                     {Skew: 5},
+	} {
+		c.Own, c.Peer = active(t, bank()), active(t, public(partner()))
+		_, err := pgp.New(c)
+		assert.ErrorContains(t, err, want)
+	}
 }
 
 // Every trusted key is tried: named, hidden, and whichever opened last first.

@@ -225,13 +225,13 @@ func (s *streamOpener) judge(o *outer, in *openpgp.Inner) (*envelope.Message, er
 		if k, ok := s.c.Own.Lookup(s.how.use.ID); !ok || k.State == keyset.Revoked {
 			return nil, envelope.Reject(envelope.RevokedRecipient, errors.New("revoked or removed while the message was read"), s.how.use.ID)
 		}
-		cases := s.e.cases(s.c, in)
-		if again || !cases.missing() {
+		signatures := s.e.signatures(s.c, in)
+		if again || !signatures.missing() {
 			m := &envelope.Message{Decrypter: s.how.use, Content: s.how.content, Addressed: addressed(s.c, o)}
-			return m, cases.judge(m)
+			return m, signatures.judge(m)
 		}
 		var err error
-		if in, err = s.read(cases.hashed); err != nil {
+		if in, err = s.read(signatures.hashed); err != nil {
 			return nil, err
 		}
 	}

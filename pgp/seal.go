@@ -42,6 +42,9 @@ type sealingKey struct {
 }
 
 func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
+	if int64(len(payload)) > e.maxSize {
+		return nil, fmt.Errorf("payload of %d bytes: %w, which is %d", len(payload), errTooLarge, e.maxSize)
+	}
 	if int64(len(payload)) > openpgp.MaxLength-int64(len(literalHead)) {
 		return nil, openpgp.ErrLength
 	}

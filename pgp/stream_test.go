@@ -36,7 +36,7 @@ func TestSealTo(t *testing.T) {
 	for data, to := range recipients(t, partner()) {
 		for _, enc := range []pgp.Encoding{pgp.Binary, pgp.Base64URL, pgp.Armor} {
 			ours := newEnvelope(t, pgp.Config{Own: active(t, bank(), bankRSA(), v6Own(t)), Peer: active(t, public(to)),
-				Encoding: enc, SealContext: "batch"})
+				Encoding: enc, SealContext: "batch", OpenContext: "receipt"})
 			theirs := newEnvelope(t, pgp.Config{Own: active(t, to), Peer: active(t, public(bank()), public(bankRSA()), public(v6Own(t))), OpenContext: "batch"})
 			for _, n := range []int{0, 1, 511, 512, 1<<16 - 1, 1 << 16, 1<<16 + 1, 300_000} {
 				t.Run(fmt.Sprint(data, " ", enc, " ", n), func(t *testing.T) {

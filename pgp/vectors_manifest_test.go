@@ -124,11 +124,11 @@ func (v *manifest) outcomes(t *testing.T, name, want, with string) (read, open, 
 	return read, open, strings.Join(all, "; ")
 }
 
-// quick requires that a step takes less than a second, or fifteen under the race
+// quick requires that a step takes less than four seconds, or sixty under the race
 // detector, which slows the decoding of bzip2 twentyfold. What a busy machine
 // delayed is tried again.
 func quick(t *testing.T, step func()) {
-	limit := time.Second
+	limit := 4 * time.Second
 	if raceDetector {
 		limit *= 15
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/keyset"
@@ -26,8 +27,11 @@ const (
 	MaxVerifications = 64 // verifications to open one message
 	MaxRemoteOps     = 4  // private-key operations of remote keys to open one message
 
-	// Skew is how far the clock of the partner may be ahead of ours.
-	Skew = 5 * time.Minute
+	// Skew is how far the clock of the partner may differ from ours, unless the Config
+	// says otherwise, which it can do between the other two.
+	Skew         = 5 * time.Minute
+	smallestSkew = time.Second
+	largestSkew  = time.Hour
 
 	// Grace is how long after the end of a key its signatures still count:
 	// time for a message under way, not for a thief with an old key.
@@ -40,6 +44,7 @@ type Config struct {
 	Own, Peer keyset.Source
 	AlsoTo    []keyset.Source
 	MaxAge    time.Duration
+	Skew      time.Duration // [Skew] if zero
 	Waive     []envelope.Waiver
 	Observe   envelope.Observer
 	Now       func() time.Time
@@ -71,6 +76,12 @@ func New(c Config, waivers ...string) (*Exchange, error) {
 		// The dates of messages are in seconds. A number without a unit is the usual reason.
 		errs = append(errs, fmt.Errorf("MaxAge is %v, below one second: write it with its unit, such as 5*time.Minute", c.MaxAge))
 	}
+	switch {
+	case c.Skew == 0:
+		x.c.Skew = Skew
+	case c.Skew < smallestSkew || c.Skew > largestSkew:
+		errs = append(errs, fmt.Errorf("Skew is %v, not between %v and %v: write it with its unit, such as 5*time.Minute", c.Skew, smallestSkew, largestSkew))
+	}
 	_, err := load(c.Own, c.Format, true, "Own")
 	errs = append(errs, err)
 	_, err = load(c.Peer, c.Format, false, "Peer")
@@ -84,6 +95,29 @@ func New(c Config, waivers ...string) (*Exchange, error) {
 		return nil, err
 	}
 	return x, nil
+}
+
+// Now returns the time by the clock of the envelope.
+func (x *Exchange) Now() time.Time { return x.c.Now() }
+
+// maxContext is the longest context, in bytes: what a notation of OpenPGP has room for
+// beside its name.
+const maxContext = 1 << 10
+
+// CheckContexts returns an error for contexts that cannot keep conversations apart.
+func CheckContexts(seal, open string) error {
+	for name, text := range map[string]string{"SealContext": seal, "OpenContext": open} {
+		if !utf8.ValidString(text) || len(text) > maxContext {
+			return fmt.Errorf("%s is not valid UTF-8 of at most %d bytes", name, maxContext)
+		}
+	}
+	switch {
+	case seal != "" && open == "":
+		return errors.New("SealContext without OpenContext: what the partner answers would be accepted in every context")
+	case seal != "" && seal == open:
+		return errors.New("SealContext and OpenContext are the same: a message could be sent back to whoever made it")
+	}
+	return nil
 }
 
 // Waived reports whether the waiver of that name is in force, without using it.
@@ -162,6 +196,9 @@ func (c *Call) Context() context.Context { return c.ctx }
 
 // MaxAge returns how old a signature may be; zero for any age.
 func (c *Call) MaxAge() time.Duration { return c.x.c.MaxAge }
+
+// Skew returns how far the clock of the partner may differ from ours.
+func (c *Call) Skew() time.Duration { return c.x.c.Skew }
 
 // Waive reports whether the waiver of that name is in force, and enters it
 // into the account. Ask only when the message would be rejected otherwise.
@@ -295,9 +332,10 @@ func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelop
 	} else {
 		evidence := len(m.Signers) != 0 || c.Waive(x.c.Evidence)
 		m.SealedAs, m.Waived, m.Opened = x.c.Format, c.waived, x.c.Now()
-		for u := range m.Uses() {
-			e.Keys = append(e.Keys, u)
+		if m.Decrypter.ID != "" {
+			e.Keys = append(e.Keys, m.Decrypter)
 		}
+		e.Keys = append(e.Keys, m.Signers...)
 		e.Waived = c.waived
 		x.record(m, c.At, evidence)
 	}

@@ -25,33 +25,44 @@ func (w Window) end() string {
 	return stamp(w.NotAfter) + ", with " + w.EndsWith
 }
 
-// InTime judges the date of one signature: not from the future, not too old,
-// made while every window was open, and by a key that has not ended more than
-// [Grace] ago, whatever date it bears. An undated signature counts as made on
-// arrival, without grace, and is too old if age is limited.
-func (c *Call) InTime(dated time.Time, windows ...Window) error {
-	at := dated
-	if dated.IsZero() {
-		if c.MaxAge() > 0 {
+// InTime judges when one signature was made: not in the future, not too long ago,
+// within the bounds that it sets for itself, while every window was open, and by a key
+// that has not ended more than [Grace] ago, whatever date it bears. An undated
+// signature counts as made on arrival, without grace, and is too old if age is
+// limited.
+func (c *Call) InTime(says Statement, windows ...Window) error {
+	maxAge := c.x.c.MaxAge
+	if says.Ageless {
+		maxAge = 0
+	}
+	at, is := says.Made, "is dated"
+	if says.Made.IsZero() {
+		if maxAge > 0 {
 			return errors.New("the signature has no date, and age is limited")
 		}
-		at = c.At
+		at, is = c.At, "has no date and arrived"
 	}
-	if ahead := at.Sub(c.At); ahead > Skew {
+	if ahead := at.Sub(c.At); ahead > c.Skew() {
 		return fmt.Errorf("the signature is dated %v in the future", ahead.Round(time.Second))
 	}
-	if age := c.At.Sub(at); c.MaxAge() > 0 && age > c.MaxAge() {
-		return fmt.Errorf("the signature is %v old, the limit is %v", age.Round(time.Second), c.MaxAge())
+	if age := c.At.Sub(at); maxAge > 0 && age > maxAge {
+		return fmt.Errorf("the signature is %v old, the limit is %v", age.Round(time.Second), maxAge)
+	}
+	switch {
+	case !says.NotAfter.IsZero() && c.At.After(says.NotAfter.Add(c.Skew())):
+		return fmt.Errorf("the signature expired on %s", stamp(says.NotAfter))
+	case !says.NotBefore.IsZero() && c.At.Before(says.NotBefore.Add(-c.Skew())):
+		return fmt.Errorf("the signature is not valid before %s", stamp(says.NotBefore))
 	}
 	for _, w := range windows {
-		if !w.NotBefore.IsZero() && at.Before(w.NotBefore.Add(-Skew)) {
-			return fmt.Errorf("the signature is dated %s, before the key is valid: %s", stamp(at), stamp(w.NotBefore))
+		if !w.NotBefore.IsZero() && at.Before(w.NotBefore.Add(-c.Skew())) {
+			return fmt.Errorf("the signature %s %s, before the key is valid: %s", is, stamp(at), stamp(w.NotBefore))
 		}
 		if w.NotAfter.IsZero() {
 			continue
 		}
 		if at.After(w.NotAfter) {
-			return fmt.Errorf("the signature is dated %s, after the key ended: %s", stamp(at), w.end())
+			return fmt.Errorf("the signature %s %s, after the key ended: %s", is, stamp(at), w.end())
 		}
 		if c.At.After(w.NotAfter.Add(Grace)) {
 			return fmt.Errorf("the key ended on %s, more than %v ago", w.end(), Grace)
@@ -82,6 +93,7 @@ type Verdicts struct {
 	keys             []keyset.ID
 	bound            bool
 	header           map[string]any
+	exhausted        error // the end of the work that the message is worth
 }
 
 // severity orders the reasons of signatures that do not count: the message is
@@ -107,12 +119,11 @@ func severity(r envelope.Reason) int {
 }
 
 // Count enters a signature that counts, with what it alone vouches for.
-func (v *Verdicts) Count(u envelope.KeyUse, bound bool, header map[string]any) {
+func (v *Verdicts) Count(u envelope.KeyUse, header map[string]any) {
 	if len(v.signers) == 0 {
 		v.header = header
 	}
-	u.Bound = bound
-	v.bound = bound && (v.bound || len(v.signers) == 0)
+	v.bound = u.Bound && (v.bound || len(v.signers) == 0)
 	v.signers = append(v.signers, u)
 }
 
@@ -123,15 +134,15 @@ func (v *Verdicts) Ignore(u envelope.KeyUse, r envelope.Reason, cause error) {
 }
 
 // Stranger enters a signature by a key that we do not have, as the message
-// names it.
-func (v *Verdicts) Stranger(name string) {
+// names it. cause says what was tried.
+func (v *Verdicts) Stranger(name string, cause error) {
 	if name != "" {
 		id := keyset.ID(text.Cut(name, 128))
 		v.unknown = append(v.unknown, id)
-		v.note(envelope.UnknownSigner, nil, id)
+		v.note(envelope.UnknownSigner, cause, id)
 		return
 	}
-	v.note(envelope.UnknownSigner, nil)
+	v.note(envelope.UnknownSigner, cause)
 }
 
 // Unusable enters a signature of which not even the signer can be told.
@@ -148,6 +159,9 @@ func (v *Verdicts) note(r envelope.Reason, cause error, ids ...keyset.ID) {
 // counts.
 func (v *Verdicts) Fill(m *envelope.Message) error {
 	if len(v.signers) == 0 {
+		if v.exhausted != nil {
+			return v.exhausted
+		}
 		if v.reason == "" {
 			return envelope.Reject(envelope.Unsigned, nil)
 		}
@@ -155,5 +169,27 @@ func (v *Verdicts) Fill(m *envelope.Message) error {
 	}
 	m.Signers, m.Ignored, m.Unknown = v.signers, v.ignored, v.unknown
 	m.Bound, m.Header = v.bound, v.header
+	return nil
+}
+
+// FillOuter enters the verdicts on the signatures around a message that was encrypted:
+// behind those inside, if there are any, and never as bound, because who signed there
+// need not have known the payload.
+func (v *Verdicts) FillOuter(m *envelope.Message) error {
+	var outer envelope.Message
+	if err := v.Fill(&outer); err != nil {
+		return err
+	}
+	for _, uses := range [][]envelope.KeyUse{outer.Signers, outer.Ignored} {
+		for i := range uses {
+			uses[i].Layer, uses[i].Bound = envelope.Outer, false
+		}
+	}
+	if len(m.Signers) == 0 {
+		m.Header = outer.Header
+	}
+	m.Signers = append(m.Signers, outer.Signers...)
+	m.Ignored = append(m.Ignored, outer.Ignored...)
+	m.Unknown = append(m.Unknown, outer.Unknown...)
 	return nil
 }

@@ -64,7 +64,7 @@ func TestInTime(t *testing.T) {
 			conf := config(t)
 			conf.MaxAge = c.maxAge
 			inCall(t, conf, func(call *exchange.Call) {
-				err := call.InTime(c.dated, c.windows...)
+				err := call.InTime(exchange.Statement{Made: c.dated}, c.windows...)
 				if c.want == "" {
 					assert.NoError(t, err)
 				} else {
@@ -113,13 +113,13 @@ func TestVerdictsOfSignersThatCannotBeTold(t *testing.T) {
 	assert.Equal(t, envelope.Unsigned, reject(&none).Reason)
 
 	var unnamed exchange.Verdicts
-	unnamed.Stranger("")
+	unnamed.Stranger("", nil)
 	assert.Equal(t, envelope.UnknownSigner, reject(&unnamed).Reason)
 	assert.Empty(t, reject(&unnamed).Keys)
 
 	var named exchange.Verdicts
-	named.Stranger("8A1C")
-	named.Stranger("kid\x1b[2J" + strings.Repeat("x", 200))
+	named.Stranger("8A1C", nil)
+	named.Stranger("kid\x1b[2J"+strings.Repeat("x", 200), nil)
 	oe := reject(&named)
 	require.Len(t, oe.Keys, 2)
 	assert.Equal(t, keyset.ID("8A1C"), oe.Keys[0])
@@ -128,7 +128,7 @@ func TestVerdictsOfSignersThatCannotBeTold(t *testing.T) {
 
 	var unusable exchange.Verdicts
 	cause := errors.New("version 7")
-	unusable.Stranger("8A1C")
+	unusable.Stranger("8A1C", nil)
 	unusable.Unusable(envelope.Forbidden, cause)
 	assert.Equal(t, envelope.Forbidden, reject(&unusable).Reason)
 	assert.Equal(t, cause, reject(&unusable).Cause())
@@ -136,18 +136,18 @@ func TestVerdictsOfSignersThatCannotBeTold(t *testing.T) {
 	var malformed exchange.Verdicts // a reason that is not in the order is the least
 	malformed.Unusable(envelope.Malformed, nil)
 	assert.Equal(t, envelope.Malformed, reject(&malformed).Reason)
-	malformed.Stranger("8A1C")
+	malformed.Stranger("8A1C", nil)
 	assert.Equal(t, envelope.UnknownSigner, reject(&malformed).Reason)
 }
 
 // One good signature is enough, whatever stands beside it and in whatever order;
 // what others lack it does not lend, and what it lacks they do not.
 func TestVerdictsAnyOne(t *testing.T) {
-	good := func(v *exchange.Verdicts) { v.Count(use("GOOD"), true, map[string]any{"iss": "bank"}) }
+	good := func(v *exchange.Verdicts) { v.Count(bound(use("GOOD")), map[string]any{"iss": "bank"}) }
 	bad := []func(*exchange.Verdicts){
 		func(v *exchange.Verdicts) { v.Ignore(use("OLD"), envelope.OutOfTime, errors.New("late")) },
-		func(v *exchange.Verdicts) { v.Stranger("STRANGER") },
-		func(v *exchange.Verdicts) { v.Stranger("") },
+		func(v *exchange.Verdicts) { v.Stranger("STRANGER", nil) },
+		func(v *exchange.Verdicts) { v.Stranger("", nil) },
 		func(v *exchange.Verdicts) { v.Unusable(envelope.Malformed, nil) },
 	}
 	for at := range len(bad) + 1 {
@@ -178,8 +178,8 @@ func bound(u envelope.KeyUse) envelope.KeyUse {
 
 func TestVerdictsHeaderIsOfTheFirstThatCounts(t *testing.T) {
 	var v exchange.Verdicts
-	v.Count(use("A"), false, map[string]any{"n": 1})
-	v.Count(use("B"), true, map[string]any{"n": 2})
+	v.Count(use("A"), map[string]any{"n": 1})
+	v.Count(bound(use("B")), map[string]any{"n": 2})
 	var m envelope.Message
 	require.NoError(t, v.Fill(&m))
 	assert.Equal(t, []envelope.KeyUse{use("A"), bound(use("B"))}, m.Signers)
@@ -187,14 +187,14 @@ func TestVerdictsHeaderIsOfTheFirstThatCounts(t *testing.T) {
 	assert.False(t, m.Bound, "what B said, A did not")
 
 	var all exchange.Verdicts
-	all.Count(use("A"), true, nil)
-	all.Count(use("B"), true, nil)
+	all.Count(bound(use("A")), nil)
+	all.Count(bound(use("B")), nil)
 	m = envelope.Message{}
 	require.NoError(t, all.Fill(&m))
 	assert.True(t, m.Bound)
 
 	var unbound exchange.Verdicts
-	unbound.Count(use("A"), false, nil)
+	unbound.Count(use("A"), nil)
 	unbound.Ignore(use("B"), envelope.BadSignature, nil)
 	m = envelope.Message{}
 	require.NoError(t, unbound.Fill(&m))

@@ -220,7 +220,7 @@ func advice(r envelope.Reason) string {
 	case envelope.Unsigned:
 		return "ask the partner to sign, or see -waive"
 	case envelope.UnknownSigner:
-		return "ask the partner for the key, compare its fingerprint, and add it: sealctl rotate"
+		return "ask the partner which key it signs with; if we do not have that key, compare its fingerprint, and add it: sealctl rotate"
 	case envelope.RevokedSigner:
 		return "do not act on it; ask the partner to sign with a key that is not revoked"
 	case envelope.RevokedRecipient:

@@ -23,6 +23,10 @@ type settings struct {
 	waive     list
 
 	context       string
+	seals         bool // this command seals, and opens nothing
+	layers        string
+	members       bool
+	bare          bool
 	encoding      string
 	json          bool
 	algorithms    jwe.Algorithms
@@ -51,6 +55,8 @@ func newSettings(c *call) *settings {
 	c.flags.Var(&s.peer, "peer", "the partner's public keys, likewise a `file`")
 	c.flags.Var(&s.waive, "waive", "permit what is refused by default: `NAME=REASON`, again for each")
 	c.flags.StringVar(&s.context, "context", "", "what the message is about, a `text` that both sides agree on, such as \"request\"")
+	c.flags.StringVar(&s.layers, "layers", "sign-encrypt", "JOSE: the `order` in which the partner signs and encrypts: sign-encrypt, encrypt-sign, or sign-encrypt-sign")
+	c.flags.BoolVar(&s.members, "members", false, "JOSE: the JWS is an object with header, payload, and signature")
 	c.flags.StringVar(&s.self, "self", "", "JOSE: our `name`, to bind messages to the parties; with -partner")
 	c.flags.StringVar(&s.partner, "partner", "", "JOSE: the partner's `name`")
 	c.flags.Int64Var(&s.maxSize, "max-size", 0, "the largest payload, in `bytes`; 0 is the default of the format")
@@ -60,12 +66,14 @@ func newSettings(c *call) *settings {
 
 // sealing adds the flags that only Seal has.
 func (s *settings) sealing() {
+	s.seals = true
 	f := s.c.flags
 	f.StringVar(&s.encoding, "encoding", "", "OpenPGP: base64url, armor, or binary `encoding`; default base64url")
 	f.BoolVar(&s.json, "json-serialization", false, "JOSE: the general JSON serialization")
 	f.StringVar((*string)(&s.algorithms.Key), "key-alg", "", "JOSE: the \"alg\" of the encryption, such as `RSA-OAEP-256`")
 	f.StringVar((*string)(&s.algorithms.Content), "content-alg", "", "JOSE: the \"enc\", such as `A256GCM`")
 	f.StringVar((*string)(&s.algorithms.Signature), "sign-alg", "", "JOSE: the \"alg\" of the signature, such as `PS256`")
+	f.BoolVar(&s.bare, "bare", false, "JOSE: leave out \"iat\" and \"jti\"")
 	f.BoolVar(&s.compress, "compress", false, "JOSE: compress; needs -waive jwe.InsecureCompression=REASON")
 	f.StringVar(&s.probe, "probe", "", "seal with this `key` alone, ours or the partner's, to show that it works before it is promoted")
 }
@@ -117,7 +125,7 @@ func (s *settings) sources(own, peer *keyset.Set) (ownSource, peerSource keyset.
 }
 
 func (s *settings) pgp(own, peer keyset.Source) (envelope.Envelope, error) {
-	if err := s.unfit("JOSE", "json-serialization", "key-alg", "content-alg", "sign-alg", "compress", "self", "partner"); err != nil {
+	if err := s.unfit("JOSE", "json-serialization", "key-alg", "content-alg", "sign-alg", "compress", "layers", "members", "bare", "self", "partner"); err != nil {
 		return nil, err
 	}
 	encodings := map[string]pgp.Encoding{"": pgp.Base64URL, "base64url": pgp.Base64URL, "armor": pgp.Armor, "binary": pgp.Binary}
@@ -133,11 +141,20 @@ func (s *settings) pgp(own, peer keyset.Source) (envelope.Envelope, error) {
 	if err != nil {
 		return nil, err
 	}
+	seal, open := s.contexts()
 	return pgp.New(pgp.Config{
 		Own: own, Peer: peer, Encoding: encoding, Waive: waivers, Observe: s.observe,
-		SealContext: s.context, OpenContext: s.context,
+		SealContext: seal, OpenContext: open,
 		MaxAge: time.Duration(s.maxAge), MaxSize: s.maxSize, RequireBound: s.requireBound,
 	})
+}
+
+// contexts are those of the one direction that the command goes.
+func (s *settings) contexts() (seal, open string) {
+	if s.seals && s.context != "" {
+		return s.context, "reply to " + s.context
+	}
+	return "", s.context
 }
 
 func (s *settings) jwe(own, peer keyset.Source) (envelope.Envelope, error) {
@@ -145,6 +162,7 @@ func (s *settings) jwe(own, peer keyset.Source) (envelope.Envelope, error) {
 		return nil, err
 	}
 	waivers, err := s.waivers(map[string]func(string) envelope.Waiver{
+		"jwe.InsecureCarriedKeys": jwe.InsecureCarriedKeys,
 		"jwe.InsecureCompression": jwe.InsecureCompression,
 		"jwe.InsecureEncryptOnly": jwe.InsecureEncryptOnly,
 		"jwe.InsecureLongIV":      jwe.InsecureLongIV,
@@ -154,9 +172,14 @@ func (s *settings) jwe(own, peer keyset.Source) (envelope.Envelope, error) {
 	if err != nil {
 		return nil, err
 	}
+	layers, ok := map[string]jwe.Layers{"sign-encrypt": jwe.SignThenEncrypt, "encrypt-sign": jwe.EncryptThenSign, "sign-encrypt-sign": jwe.SignEncryptSign}[s.layers]
+	if !ok {
+		return nil, misuse("-layers %s: it is sign-encrypt, encrypt-sign, or sign-encrypt-sign", s.layers)
+	}
+	seal, open := s.contexts()
 	return jwe.New(jwe.Config{
 		Own: own, Peer: peer, JSON: s.json, Seal: s.algorithms, Compress: s.compress, Waive: waivers, Observe: s.observe,
-		SealContext: s.context, OpenContext: s.context, Self: s.self, Partner: s.partner,
+		SealContext: seal, OpenContext: open, Layers: layers, Members: s.members, Bare: s.bare, Self: s.self, Partner: s.partner,
 		MaxAge: time.Duration(s.maxAge), MaxSize: s.maxSize, RequireBound: s.requireBound,
 	})
 }

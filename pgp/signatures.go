@@ -18,76 +18,79 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// cases are the signatures of one message.
-type cases struct {
+// A judge says of the signatures of one message what [exchange.Judge] asks.
+type judge struct {
 	e       *Envelope
 	c       *exchange.Call
 	payload *openpgp.Hashes
-	all     []*signatureCase
+	all     []*signature
 	hashed  []openpgp.HashKind // what the message is worth to be hashed for
 	none    bool               // the message is not signed
 }
 
-// A signatureCase is one signature, and the keys that may have made it.
-type signatureCase struct {
+// A signature is one signature, and the keys that may have made it.
+type signature struct {
 	sig     *packet.Signature // nil if it cannot count, whoever made it
-	reason  envelope.Reason   // why
-	cause   error
-	name    string // how it names its key; empty if it names none
-	signers []signer
+	refused *exchange.Refusal // why
+	name    string            // how it names its key; empty if it names none
+	signers []exchange.Signer[*cert.Component]
+	counts  bool
 }
 
-// cases looks at the signatures of a message.
-func (e *Envelope) cases(c *exchange.Call, in *openpgp.Inner) *cases {
-	cs := &cases{e: e, c: c, payload: in.Hashes, none: len(in.Signatures) == 0}
+// signatures looks at the signatures of a message.
+func (e *Envelope) signatures(c *exchange.Call, in *openpgp.Inner) *judge {
+	j := &judge{e: e, c: c, payload: in.Hashes, none: len(in.Signatures) == 0}
 	salts := announcedSalts(in.OnePass)
 	for i, p := range in.Signatures[:min(len(in.Signatures), exchange.MaxSignatures)] {
 		one := readSignature(p)
 		if one.sig != nil && one.sig.Version == 6 && i >= in.Before && len(in.OnePass) != 0 && !salts[string(one.sig.Salt())] {
-			one.sig, one.reason, one.cause = nil, envelope.BadSignature, errSalt
+			one.sig, one.refused = nil, &exchange.Refusal{Reason: envelope.BadSignature, Cause: errSalt}
 		}
 		if one.sig != nil {
 			one.signers = e.signers(c, one)
 		}
-		cs.all = append(cs.all, one)
+		j.all = append(j.all, one)
 	}
 	// Each kind of hash is a pass over the payload. Those of signatures that name a
 	// key come first: what is left of the work may go to the others.
 	size := max(1, in.Size)
 	for _, byName := range []bool{true, false} {
-		for _, one := range cs.all {
+		for _, one := range j.all {
 			if one.sig == nil || len(one.signers) == 0 || (one.name != "") != byName {
 				continue
 			}
 			kind := cert.HashKind(one.sig)
-			if cert.StrongHash(kind.Hash) && !slices.Contains(cs.hashed, kind) && (int64(len(cs.hashed))+1)*size <= max(hashWork, hashTimes*size) {
-				cs.hashed = append(cs.hashed, kind)
+			if cert.StrongHash(kind.Hash) && !slices.Contains(j.hashed, kind) && (int64(len(j.hashed))+1)*size <= max(hashWork, hashTimes*size) {
+				j.hashed = append(j.hashed, kind)
 			}
 		}
 	}
-	return cs
+	return j
 }
 
 // readSignature reads a signature of a message.
-func readSignature(p openpgp.Packet) *signatureCase {
+func readSignature(p openpgp.Packet) *signature {
 	info, damaged := cert.ReadSignatureInfo(p.Body)
 	parsed, err := cert.Parse(p)
 	sig, ok := parsed.(*packet.Signature)
 	_, unsupported := errors.AsType[pgperrors.UnsupportedError](err)
+	refuse := func(r envelope.Reason, cause error) *signature {
+		return &signature{refused: &exchange.Refusal{Reason: r, Cause: cause}}
+	}
 	switch weak, known := cert.WeakHashes[info.Hash]; {
 	case info.Bad != nil:
-		return &signatureCase{reason: envelope.BadSignature, cause: info.Bad}
+		return refuse(envelope.BadSignature, info.Bad)
 	case err == nil && ok && damaged == nil:
-		return &signatureCase{sig: sig, name: info.Name()}
+		return &signature{sig: sig, name: info.Name()}
 	case !unsupported:
-		return &signatureCase{reason: envelope.BadSignature, cause: cert.ErrSignature}
+		return refuse(envelope.BadSignature, cert.ErrSignature)
 	case info.Version != 4 && info.Version != 6:
-		return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf("a signature of version %d is not supported", info.Version)}
+		return refuse(envelope.Forbidden, fmt.Errorf("a signature of version %d is not supported", info.Version))
 	case known:
-		return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf("the hash %s is not allowed", weak)}
+		return refuse(envelope.Forbidden, fmt.Errorf("the hash %s is not allowed", weak))
 	}
-	return &signatureCase{reason: envelope.Forbidden, cause: fmt.Errorf(
-		"a signature with public-key algorithm %d and hash %d, or with something critical in it, is not supported", info.Algorithm, info.Hash)}
+	return refuse(envelope.Forbidden, fmt.Errorf(
+		"a signature with public-key algorithm %d and hash %d, or with something critical in it, is not supported", info.Algorithm, info.Hash))
 }
 
 var errSalt = errors.New("the signature is not announced with its salt")
@@ -107,46 +110,63 @@ func announcedSalts(onePass []openpgp.Packet) map[string]bool {
 }
 
 // missing reports whether a hash is needed that was not computed.
-func (cs *cases) missing() bool {
-	return slices.ContainsFunc(cs.hashed, func(kind openpgp.HashKind) bool { return !cs.payload.Has(kind) })
+func (j *judge) missing() bool {
+	return slices.ContainsFunc(j.hashed, func(kind openpgp.HashKind) bool { return !j.payload.Has(kind) })
 }
 
 // signers returns the keys that a signature may be by: those it names or, if it
-// names none, all that could have made it.
-func (e *Envelope) signers(c *exchange.Call, one *signatureCase) (found []signer) {
+// names none, all that could have made it. Beside them stand our own and the revoked
+// components that are the same key under another name: a key can be bound by two
+// certificates, and under another date it has another fingerprint.
+func (e *Envelope) signers(c *exchange.Call, one *signature) (found []exchange.Signer[*cert.Component]) {
 	match := func(k *cert.Component) bool {
 		return string(k.ID) == one.name || k.KeyName() == one.name
 	}
 	if one.name == "" {
 		match = func(k *cert.Component) bool { return k.Sign && k.Public.PubKeyAlgo == one.sig.PubKeyAlgo }
 	}
-	// A key can be bound by two certificates, and under another date it has
-	// another fingerprint. If any of them is ours, or is revoked, the key is.
-	tainted := map[string]signer{}
+	var others []exchange.Signer[*cert.Component]
 	each := func(s *keyset.Set, own bool) {
 		for k := range s.All() {
 			key, ok := k.Material.(*Key)
 			if !ok {
+				if one.name != "" && !own && strings.HasSuffix(string(k.ID()), one.name) { // only the ID is left of it
+					found = append(found, exchange.Signer[*cert.Component]{Key: k, Revoked: true, Named: true})
+				}
 				continue
 			}
 			for _, p := range e.table(key, own) {
-				if _, known := tainted[p.Material]; !known && (own || k.State == keyset.Revoked) {
-					tainted[p.Material] = signer{k, p, own}
-				}
-				if match(p) {
-					found = append(found, signer{k, p, own})
+				signer := signerOf(k, p, own, one)
+				switch {
+				case match(p):
+					found = append(found, signer)
+				case own || signer.Revoked:
+					others = append(others, signer)
 				}
 			}
 		}
 	}
 	each(c.Own, true)
 	each(c.Peer, false)
-	for i, s := range found {
-		if t, ok := tainted[s.part.Material]; ok {
-			found[i] = t
+	for _, o := range others {
+		if slices.ContainsFunc(found, func(s exchange.Signer[*cert.Component]) bool { return s.Material == o.Material }) {
+			o.Named = false
+			found = append(found, o)
 		}
 	}
 	return found
+}
+
+func signerOf(k keyset.Key, p *cert.Component, own bool, one *signature) exchange.Signer[*cert.Component] {
+	s := exchange.Signer[*cert.Component]{
+		Key: k, Part: p, Material: p.Material, Algorithm: p.Name + "/" + cert.HashName(one.sig.Hash),
+		Own: own, Revoked: k.State == keyset.Revoked || p.Revoked, Named: one.name != "",
+		Windows: []exchange.Window{{NotBefore: p.NotBefore, NotAfter: p.NotAfter}, {NotBefore: k.NotBefore, NotAfter: k.NotAfter}},
+	}
+	if !p.Primary {
+		s.Subkey = p.ID
+	}
+	return s
 }
 
 // table returns the components of a key by the policy of e. Of our own keys
@@ -168,16 +188,6 @@ func (e *Envelope) table(k *Key, own bool) []*cert.Component {
 		}
 	}
 	return out
-}
-
-// retired reports whether name is that of a revoked key of which only the ID is left.
-func retired(s *keyset.Set, name string) bool {
-	for k := range s.All() {
-		if _, ok := k.Material.(*Key); !ok && strings.HasSuffix(string(k.ID()), name) {
-			return true
-		}
-	}
-	return false
 }
 
 // notations returns the notations of a signature, but for the salt.

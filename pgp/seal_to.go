@@ -39,6 +39,20 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// A limited reader returns an error for more than is left.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, fmt.Errorf("payload: %w", errTooLarge)
+	}
+	return n, err
+}
+
 func (e *Envelope) sealTo(c *exchange.Call, dst io.Writer, payload io.Reader) error {
 	signers, recipients, err := e.parties(c)
 	if err != nil {
@@ -52,7 +66,7 @@ func (e *Envelope) sealTo(c *exchange.Call, dst io.Writer, payload io.Reader) er
 	if err != nil {
 		return err
 	}
-	if err := e.signTo(c, plain, signers, recipients, payload); err != nil {
+	if err := e.signTo(c, plain, signers, recipients, &limited{r: payload, left: e.maxStream}); err != nil {
 		return err
 	}
 	if err := plain.Close(); err != nil {
