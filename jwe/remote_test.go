@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"io"
@@ -272,6 +273,41 @@ func TestRemoteKeysAreBoundToWhatTheyDo(t *testing.T) {
 	assert.ErrorIs(t, down.SelfTest(t.Context()), keyset.ErrUnavailable)
 }
 
+// A signerFunc is a service that signs in a way of its own.
+type signerFunc struct {
+	public crypto.PublicKey
+	sign   func(digest []byte, opts crypto.SignerOpts) ([]byte, error)
+}
+
+func (s *signerFunc) Public() crypto.PublicKey { return s.public }
+func (s *signerFunc) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return s.sign(digest, opts)
+}
+
+// What a service does wrong each time is told as that, and not as an outage.
+func TestLastingMistakesOfAService(t *testing.T) {
+	ec, rsaKey := newEC(t, curve256), rsaKeys[0]()
+	for want, private := range map[string]crypto.PrivateKey{
+		"r and s side by side": &signerFunc{&ec.PublicKey, func(digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+			r, s, err := ecdsa.Sign(rand.Reader, ec, digest)
+			return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...), err
+		}},
+		"not as long as the hash": &signerFunc{&rsaKey.PublicKey, func(digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+			return rsa.SignPSS(rand.Reader, rsaKey, opts.HashFunc(), digest, &rsa.PSSOptions{SaltLength: 20})
+		}},
+		"no signature of the key under PS256": &signerFunc{&rsaKey.PublicKey, func(digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+			return rsa.SignPKCS1v15(nil, rsaKey, opts.HashFunc(), digest)
+		}},
+	} {
+		w := newWorld(t)
+		w.ourSign = signing(t, "far", private)
+		_, err := w.ours(t, jwe.Config{}).Seal(t.Context(), []byte("x"))
+		assert.ErrorContains(t, err, "remote key "+string(w.ourSign.Info().ID)+" answers wrongly: ")
+		assert.ErrorContains(t, err, want)
+		assert.NotErrorIs(t, err, keyset.ErrUnavailable)
+	}
+}
+
 // What goes wrong in a service is ours, and what it says of a ciphertext is the
 // message's.
 func TestRemoteKeysInTrouble(t *testing.T) {
@@ -285,9 +321,13 @@ func TestRemoteKeysInTrouble(t *testing.T) {
 		err := run(ctx)
 		require.Error(t, err)
 		assert.NotErrorIs(t, err, envelope.ErrRejected)
-		if mode == "sleeps" {
+		switch mode {
+		case "sleeps":
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
-		} else {
+		case "garbage": // asking again does not help
+			assert.NotErrorIs(t, err, keyset.ErrUnavailable)
+			assert.ErrorContains(t, err, "answers wrongly: what it returns is no signature of the key")
+		default:
 			assert.ErrorIs(t, err, keyset.ErrUnavailable)
 		}
 	}

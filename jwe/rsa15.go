@@ -18,7 +18,7 @@ import (
 // encrypted, or else 0. An error is that of a key service.
 func (k *Key) decryptRSA15(ctx context.Context, ciphertext []byte, size int) (key []byte, conforms int, err error) {
 	if r := k.remote(); r != nil {
-		return r.decryptRSA15(ctx, k.info.ID, ciphertext, size)
+		return k.decryptRemoteRSA15(ctx, r, ciphertext, size)
 	}
 	key = randomKey(size)
 	substitute := bytes.Clone(key)

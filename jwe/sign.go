@@ -18,7 +18,7 @@ import (
 	"sync"
 
 	"github.com/sealwax/sealwax/internal/base64url"
-	"github.com/sealwax/sealwax/keyset"
+	remotely "github.com/sealwax/sealwax/internal/remote"
 )
 
 // saltAsHash requires the salt to be as long as the hash, in both directions: RFC
@@ -93,7 +93,7 @@ func (k *Key) signatureSize() int {
 // sign returns the signature of a digest.
 func (k *Key) sign(ctx context.Context, alg Algorithm, digest []byte) ([]byte, error) {
 	switch private := k.private.(type) {
-	case *remoteKey:
+	case *remotely.Key:
 		return k.signRemote(ctx, private, alg, digest)
 	case *rsa.PrivateKey:
 		if alg == RS256 || alg == RS384 || alg == RS512 {
@@ -126,29 +126,31 @@ func (k *Key) joined(r, s *big.Int) ([]byte, error) {
 
 // signRemote checks what the service returns: that it is a signature at all must
 // not be for the partner to find out.
-func (k *Key) signRemote(ctx context.Context, r *remoteKey, alg Algorithm, digest []byte) ([]byte, error) {
-	out, err := r.sign(ctx, k.info.ID, digest, alg.signerOpts())
+func (k *Key) signRemote(ctx context.Context, r *remotely.Key, alg Algorithm, digest []byte) ([]byte, error) {
+	raw, err := r.Sign(ctx, k.info.ID, digest, alg.signerOpts())
 	if err != nil {
 		return nil, err
 	}
+	out := raw
 	if _, ec := k.public.(*ecdsa.PublicKey); ec {
 		var rs struct{ R, S *big.Int }
-		rest, err := asn1.Unmarshal(out, &rs)
+		rest, err := asn1.Unmarshal(raw, &rs)
+		if err == nil && len(rest) == 0 {
+			out, err = k.joined(rs.R, rs.S)
+		}
 		if err != nil || len(rest) != 0 {
-			return nil, k.badSignature()
-		}
-		if out, err = k.joined(rs.R, rs.S); err != nil {
-			return nil, k.badSignature()
+			out = nil
 		}
 	}
-	if !k.verify(alg, digest, out) {
-		return nil, k.badSignature()
+	switch {
+	case k.verify(alg, digest, out):
+		return out, nil
+	case k.verify(alg, digest, raw):
+		return nil, remotely.Mistake(k.info.ID, "its signatures are r and s side by side, where crypto.Signer has them in ASN.1 (DER)")
+	case k.verifyAnySalt(alg, digest, raw):
+		return nil, remotely.Mistake(k.info.ID, "the salt of its signatures is not as long as the hash, which RFC 7518, Section 3.5, asks for")
 	}
-	return out, nil
-}
-
-func (k *Key) badSignature() error {
-	return fmt.Errorf("remote key %s: %w: it returned what is no signature of the key", k.info.ID, keyset.ErrUnavailable)
+	return nil, remotely.Mistake(k.info.ID, fmt.Sprintf("what it returns is no signature of the key under %s", alg))
 }
 
 // verify reports whether the signature of a digest is good.

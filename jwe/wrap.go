@@ -171,7 +171,7 @@ func (r *recipient) unwrap(ctx context.Context, k *Key, enc Algorithm) (key []by
 			ok = failed == nil
 		}
 	case far != nil:
-		key, ok, err = far.decryptOAEP(ctx, k.info.ID, r.key, alg)
+		key, ok, err = far.Decrypt(ctx, k.info.ID, r.key, &rsa.OAEPOptions{Hash: alg.oaepHash()})
 	default:
 		var failed error
 		key, failed = rsa.DecryptOAEP(alg.oaepHash().New(), nil, k.private.(*rsa.PrivateKey), r.key, nil)
@@ -186,7 +186,7 @@ func (r *recipient) unwrap(ctx context.Context, k *Key, enc Algorithm) (key []by
 // agree returns the secret that k and the ephemeral key agree on.
 func (k *Key) agree(ctx context.Context, epk *ecdh.PublicKey) (z []byte, ok bool, err error) {
 	if far := k.remote(); far != nil {
-		return far.agree(ctx, k.info.ID, epk)
+		return k.agreeRemote(ctx, far, epk)
 	}
 	z, err = k.dhPrivate.ECDH(epk)
 	return z, err == nil, nil

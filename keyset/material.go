@@ -89,7 +89,10 @@ type Remote interface {
 
 	// Undecryptable reports whether err, returned by Decrypt, says that the
 	// ciphertext does not decrypt under this key: wrong key, bad padding, bad
-	// length. Every other error is an outage and becomes [ErrUnavailable].
+	// length. So does, without being asked about, an error that wraps
+	// [errors.ErrUnsupported]: the service does not do what the message asks for,
+	// which a stranger can choose. Every other error is an outage and becomes
+	// [ErrUnavailable].
 	//
 	// The difference matters twice: an outage that is taken for a bad
 	// ciphertext loses a good message, and a bad padding that is taken for an

@@ -215,7 +215,12 @@ func TestRemoteSignerFails(t *testing.T) {
 			ours, _ := conversation(t, k, partner())
 			sealed, err := ours.Seal(t.Context(), body)
 			assert.Nil(t, sealed)
-			assert.ErrorIs(t, err, keyset.ErrUnavailable)
+			if mode == "garbage" || mode == "empty" { // asking again does not help
+				assert.NotErrorIs(t, err, keyset.ErrUnavailable)
+				assert.ErrorContains(t, err, "answers wrongly")
+			} else {
+				assert.ErrorIs(t, err, keyset.ErrUnavailable)
+			}
 			assert.NotErrorIs(t, err, envelope.ErrRejected)
 			assert.Contains(t, err.Error(), string(k.Info().ID))
 		})

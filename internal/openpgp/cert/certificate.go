@@ -9,6 +9,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/openpgp"
+	remotely "github.com/sealwax/sealwax/internal/remote"
 )
 
 // A Certificate is a transferable key as it was read, RFC 9580, Section 10.1:
@@ -27,7 +28,7 @@ type Part struct {
 	stub   openpgp.Packet // the secret key packet of GnuPG that says that the private half is elsewhere, if it is
 	pub    *packet.PublicKey
 	priv   *packet.PrivateKey // nil without a private half in this process
-	remote *remoteKey         // nil without a private half elsewhere
+	remote *remotely.Key      // nil without a private half elsewhere
 	sigs   []selfSig          // direct-key signatures, bindings, revocations
 }
 

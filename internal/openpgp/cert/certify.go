@@ -260,9 +260,9 @@ func CertifyRemote(ctx context.Context, name string, sign crypto.PrivateKey, dec
 		return nil, fmt.Errorf("the decryption key: %w", err)
 	}
 	switch {
-	case !primary.remote.signs():
+	case primary.remote.CanSign() != nil:
 		return nil, errors.New("the signing key does not sign")
-	case !subkey.remote.decrypts() || subkey.pub.PubKeyAlgo != packet.PubKeyAlgoRSA:
+	case subkey.remote.CanDecrypt() != nil || subkey.pub.PubKeyAlgo != packet.PubKeyAlgoRSA:
 		return nil, fmt.Errorf("the decryption key does not decrypt RSA: %w", errors.ErrUnsupported)
 	case samePublic(primary.pub, decrypt.Public()):
 		return nil, errors.New("one key both to sign and to decrypt")

@@ -16,6 +16,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/ProtonMail/go-crypto/openpgp/x25519"
 
+	remotely "github.com/sealwax/sealwax/internal/remote"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -29,7 +30,7 @@ type Component struct {
 	Primary bool
 	Public  *packet.PublicKey
 	Private *packet.PrivateKey // nil without a private half in this process
-	Remote  *remoteKey         // nil without a private half elsewhere
+	Remote  *remotely.Key      // nil without a private half elsewhere
 
 	Sign, Encrypt bool      // what its flags permit
 	Lone          bool      // it may not sign because it did not consent to its binding
@@ -231,7 +232,7 @@ func newComponent(p Part, primary bool, by *selfSig) *Component {
 	k.Sign = k.Sign && p.pub.PubKeyAlgo.CanSign()
 	k.Encrypt = k.Encrypt && p.pub.PubKeyAlgo.CanEncrypt()
 	if k.Remote != nil {
-		k.Sign, k.Encrypt = k.Sign && k.Remote.signs(), k.Encrypt && k.Remote.decrypts()
+		k.Sign, k.Encrypt = k.Sign && k.Remote.CanSign() == nil, k.Encrypt && k.Remote.CanDecrypt() == nil
 	}
 	// Who can make us decrypt PKCS #1 v1.5 must not come near to signing.
 	k.Dual = k.HasPrivate() && k.bits != 0 && k.Sign && k.Encrypt && !k.Flagless

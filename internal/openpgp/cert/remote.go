@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -18,86 +17,50 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// A remoteKey is a private half that is elsewhere: a plain signer, or a
-// [keyset.Remote] that is bound to the context of each call.
-type remoteKey struct {
-	signer crypto.Signer
-	remote keyset.Remote
-}
-
-// newRemoteKey sorts out what private can do. It binds a Remote once to see
-// that, which does not leave the process.
-func newRemoteKey(private crypto.PrivateKey) (r *remoteKey, public crypto.PublicKey, err error) {
-	err = guard(func() error {
-		switch p := private.(type) {
-		case keyset.Remote:
-			r, public = &remoteKey{remote: p}, p.Public()
-			if !r.signs() && !r.decrypts() {
-				return errors.New("a Remote that is bound to neither a crypto.Signer nor a crypto.Decrypter")
-			}
-		case crypto.Signer:
-			r, public = &remoteKey{signer: p}, p.Public()
-		default:
-			return fmt.Errorf("%T is neither a crypto.Signer nor a keyset.Remote", private)
-		}
-		return nil
-	})
-	return r, public, err
-}
-
-func (r *remoteKey) bind(ctx context.Context) crypto.PrivateKey {
-	if r.remote != nil {
-		return r.remote.Bind(ctx)
+// newRemoteKey sorts out what private can do.
+func newRemoteKey(private crypto.PrivateKey) (*remotely.Key, crypto.PublicKey, error) {
+	r, public, err := remotely.New(private)
+	if err != nil {
+		return nil, nil, err
 	}
-	return r.signer
+	if signs, decrypts := r.CanSign(), r.CanDecrypt(); signs != nil && decrypts != nil {
+		return nil, nil, signs
+	}
+	return r, public, nil
 }
 
-func (r *remoteKey) signs() bool {
-	_, ok := r.bind(context.Background()).(crypto.Signer)
-	return ok
+// A remoteSigner asks a remote key, and keeps its error, which the library forgets (T23).
+type remoteSigner struct {
+	ctx    context.Context
+	key    *remotely.Key
+	id     keyset.ID
+	public crypto.PublicKey
+	err    error
 }
 
-// decrypts asks for a Remote: only that tells an outage from a bad ciphertext.
-func (r *remoteKey) decrypts() bool {
-	_, ok := r.bind(context.Background()).(crypto.Decrypter)
-	return ok && r.remote != nil
-}
+func (s *remoteSigner) Public() crypto.PublicKey { return s.public }
 
-// A capture keeps the error of a signer, which the library forgets (T23).
-type capture struct {
-	crypto.Signer
-	err error
-}
-
-func (c *capture) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	sig, err := c.Signer.Sign(random, digest, opts)
-	c.err = err
-	return sig, err
+func (s *remoteSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) (sig []byte, err error) {
+	sig, s.err = s.key.Sign(s.ctx, s.id, digest, opts)
+	return sig, s.err
 }
 
 // sign calls a signing function of the library with the key, which may be
 // remote. What a remote key returns is for the caller to check.
-func sign(ctx context.Context, pub *packet.PublicKey, priv *packet.PrivateKey, remote *remoteKey, with func(*packet.PrivateKey) error) error {
+func sign(ctx context.Context, pub *packet.PublicKey, priv *packet.PrivateKey, remote *remotely.Key, with func(*packet.PrivateKey) error) error {
 	if remote == nil {
 		if priv == nil {
 			return errors.New("the private half is missing")
 		}
 		return guard(func() error { return with(priv) })
 	}
-	c := &capture{}
-	err := guard(func() error {
-		signer, ok := remote.bind(ctx).(crypto.Signer)
-		if !ok {
-			return errors.New("it is bound to no crypto.Signer")
-		}
-		c.Signer = signer
-		return with(&packet.PrivateKey{PublicKey: *pub, PrivateKey: c})
-	})
-	if c.err != nil {
-		err = c.err
-	}
-	if err != nil {
-		return remotely.Outage(ctx, Fingerprint(pub), err)
+	s := &remoteSigner{ctx: ctx, key: remote, id: Fingerprint(pub), public: pub.PublicKey}
+	err := guard(func() error { return with(&packet.PrivateKey{PublicKey: *pub, PrivateKey: s}) })
+	switch {
+	case s.err != nil:
+		return s.err
+	case err != nil:
+		return remotely.Mistake(s.id, fmt.Sprintf("what it returns is no signature: %v", err))
 	}
 	return nil
 }
@@ -105,24 +68,8 @@ func sign(ctx context.Context, pub *packet.PublicKey, priv *packet.PrivateKey, r
 // unwrapRemote asks a remote key for the PKCS #1 v1.5 decryption of a
 // ciphertext. An error is an outage; a ciphertext that does not decrypt is not.
 func (k *Component) unwrapRemote(ctx context.Context, ciphertext []byte) (m []byte, padded bool, err error) {
-	err = guard(func() (err error) {
-		decrypter, ok := k.Remote.bind(ctx).(crypto.Decrypter)
-		if !ok {
-			return errors.New("it is bound to no crypto.Decrypter")
-		}
-		//lint:ignore SA1019 OpenPGP has no other padding, and the options must say which
-		m, err = decrypter.Decrypt(rand.Reader, ciphertext, &rsa.PKCS1v15DecryptOptions{})
-		if err != nil && ctx.Err() == nil && k.Remote.remote.Undecryptable(err) {
-			m, err = nil, nil
-			return nil
-		}
-		padded = err == nil
-		return err
-	})
-	if err != nil {
-		return nil, false, remotely.Outage(ctx, k.ID, err)
-	}
-	return m, padded, nil
+	//lint:ignore SA1019 OpenPGP has no other padding, and the options must say which
+	return k.Remote.Decrypt(ctx, k.ID, ciphertext, &rsa.PKCS1v15DecryptOptions{})
 }
 
 // WithRemotes gives the parts of c their private halves.
@@ -167,14 +114,14 @@ func (c *Certificate) WithRemotes(private []crypto.PrivateKey) (*Certificate, er
 
 // remoteFits refuses what could not be used later: the library would panic on
 // the first message for which it wants the key itself.
-func remoteFits(k *packet.PublicKey, r *remoteKey) error {
+func remoteFits(k *packet.PublicKey, r *remotely.Key) error {
 	name, bits, weak := describe(k)
 	switch {
 	case weak != "":
 		return fmt.Errorf("not allowed: %s", weak)
 	case bits != 0:
 		return nil
-	case k.PubKeyAlgo == packet.PubKeyAlgoECDSA && r.signs():
+	case k.PubKeyAlgo == packet.PubKeyAlgoECDSA && r.CanSign() == nil:
 		return nil
 	}
 	return fmt.Errorf("remote %s keys are not supported: %w", name, errors.ErrUnsupported)

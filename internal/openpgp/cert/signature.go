@@ -54,7 +54,7 @@ func (k *Component) EndSignature(ctx context.Context, sig *packet.Signature, h h
 	}
 	if k.Remote != nil {
 		if err := guard(func() error { return k.Public.VerifySignature(forCheck, sig) }); err != nil {
-			return nil, remotely.Outage(ctx, k.ID, fmt.Errorf("it made a signature that does not verify: %w", err))
+			return nil, remotely.Mistake(k.ID, "it makes signatures that do not verify")
 		}
 	}
 	return signed, nil
