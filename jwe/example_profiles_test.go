@@ -2,6 +2,7 @@ package jwe_test
 
 import (
 	"context"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -67,44 +68,29 @@ func Example_visa() {
 // CyberSource message-level encryption: the kid is the serialNumber in the subject of
 // the certificate, "iat" of the JWE is in seconds, "cty" is JWT around plain JSON.
 func Example_cyberSource() {
-	exchanged(func(own, peer keyset.Source) jwe.Config {
-		return jwe.Config{
-			Own: own, Peer: peer,
-			Header: map[string]any{"iat": func(_ context.Context, t time.Time) any { return t.Unix() }, "cty": "JWT"},
-			Waive:  []envelope.Waiver{jwe.InsecureEncryptOnly("CyberSource MLE: the request is signed by the caller's JWT")},
-			Now:    noon,
-		}
-	}, rsaPair)
+	exchanged(cyberSource, rsaPair)
 	// Output:
 	// JWE {"alg":"RSA-OAEP-256","cty":"JWT","enc":"A256GCM","iat":1780315200,"kid":"enc"}
 	// opened {"amount":"12.50"}
 }
 
 // Mastercard payload encryption: no JWS; the kid is the SHA-256 fingerprint of
-// the key, which Open knows by itself. A128CBC-HS256 is met on the way in.
+// the key, which Open knows by itself. A128CBC-HS256 is met on the way in. The client
+// for Node writes IVs of 16 octets, and "/" where base64url has "_".
 func Example_mastercard() {
-	exchanged(func(own, peer keyset.Source) jwe.Config {
-		return jwe.Config{
-			Own: own, Peer: peer,
-			Accept: []jwe.Algorithm{jwe.RSAOAEP256, jwe.A256GCM, jwe.A128CBCHS256},
-			Waive:  []envelope.Waiver{jwe.InsecureEncryptOnly("Mastercard: OAuth 1.0a signs the request")},
-		}
-	}, rsaPair)
+	exchanged(mastercard, rsaPair)
 	// Output:
-	// JWE {"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"enc"}
+	// JWE {"alg":"RSA-OAEP-256","cty":"application/json","enc":"A256GCM","kid":"enc"}
 	// opened {"amount":"12.50"}
 }
 
 // Juspay: the JWS is an object of its parts, RS256 in RSA-OAEP-256 and A256GCM. The
-// caller writes the parts of the JWE as members of JSON likewise, and reads them.
+// caller writes the parts of the JWE as members of JSON likewise, and reads them. The
+// client for Node reads this and writes RSA-OAEP, which Open accepts too. Each side has
+// one pair of keys both to sign and to decrypt, which a waiver permits by its ID.
 func Example_juspay() {
-	exchanged(func(own, peer keyset.Source) jwe.Config {
-		return jwe.Config{
-			Own: own, Peer: peer,
-			Members: true, Bare: true,
-			Seal: jwe.Algorithms{Signature: jwe.RS256},
-		}
-	}, rsaPair)
+	ours, theirs := dualKey(rsaKeys[0]()), dualKey(rsaKeys[1]())
+	exchanged(juspay(ours.Info().ID, theirs.Info().ID), func() (_, _ *jwe.Key) { return ours, theirs })
 	// Output:
 	// JWE {"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"enc"}
 	// JWS RS256 map[]
@@ -192,6 +178,49 @@ func Example_paze() {
 	// JWS PS256 map[], dated and numbered
 	// JWS PS256 outer map[], dated and numbered
 	// opened {"amount":"12.50"}
+}
+
+// The profiles that the partners' own clients are tried with.
+
+func cyberSource(own, peer keyset.Source) jwe.Config {
+	return jwe.Config{
+		Own: own, Peer: peer,
+		Header: map[string]any{"iat": func(_ context.Context, t time.Time) any { return t.Unix() }, "cty": "JWT"},
+		Waive:  []envelope.Waiver{jwe.InsecureEncryptOnly("CyberSource MLE: the request is signed by the caller's JWT")},
+		Now:    noon,
+	}
+}
+
+func mastercard(own, peer keyset.Source) jwe.Config {
+	return jwe.Config{
+		Own: own, Peer: peer,
+		Accept: []jwe.Algorithm{jwe.RSAOAEP256, jwe.A256GCM, jwe.A128CBCHS256},
+		Header: map[string]any{"cty": "application/json"},
+		Waive: []envelope.Waiver{
+			jwe.InsecureEncryptOnly("Mastercard: OAuth 1.0a signs the request"),
+			jwe.InsecureLongIV("Mastercard's client for Node writes 16 octets"),
+		},
+	}
+}
+
+func juspay(pair ...keyset.ID) func(own, peer keyset.Source) jwe.Config {
+	return func(own, peer keyset.Source) jwe.Config {
+		return jwe.Config{
+			Own: own, Peer: peer,
+			Members: true, Bare: true,
+			Seal:  jwe.Algorithms{Signature: jwe.RS256},
+			Waive: []envelope.Waiver{jwe.InsecureRSADualUse("Juspay knows one pair of keys for each side", pair...)},
+		}
+	}
+}
+
+// dualKey returns a key that both signs and decrypts.
+func dualKey(private *rsa.PrivateKey) *jwe.Key {
+	k, err := jwe.NewKey("enc", private, keyset.Signing|keyset.Encryption)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return k
 }
 
 type pathKey struct{}
