@@ -142,18 +142,21 @@ func TestClientMastercard(t *testing.T) {
 	ours := newEnvelope(t, mastercard(set(t, encryption(t, "", private)), set(t, public(signing(t, "", rsaKeys[0]()))...)))
 	partner := set(t, public(encryption(t, fingerprint, private))...)
 	theirs := newEnvelope(t, mastercard(set(t, signing(t, "", rsaKeys[0]())), partner))
-	cbc := mastercard(set(t, signing(t, "", rsaKeys[0]())), partner)
-	cbc.Seal.Content = jwe.A128CBCHS256
+	withCBC := mastercard(set(t, signing(t, "", rsaKeys[0]())), partner)
+	withCBC.Seal.Content = jwe.A128CBCHS256
 
 	const messages = 40
-	token := seal(t, theirs, clientPayload)
+	token, cbc := seal(t, theirs, clientPayload), string(seal(t, newEnvelope(t, withCBC), clientPayload))
+	untagged := cbc[:strings.LastIndexByte(cbc, '.')+1] + b64(make([]byte, 16))
+	rejects(t, ours, []byte(untagged), envelope.Corrupt)
 	sealed, opened := runClient(t, mastercardScript, "mastercard-client-encryption", clientRequest{
 		Certificate: certificateFile(t, pkix.Name{CommonName: "mastercard"}, private),
 		PrivateKey:  pemFile(t, "PRIVATE KEY", pkcs8(t, private)),
 		Seal:        repeated(clientPayload, messages),
-		Open:        []string{string(token), string(seal(t, newEnvelope(t, cbc), clientPayload))},
+		Open:        []string{string(token), cbc, untagged},
 	})
-	openedByIt := opensAll(t, opened)
+	openedByIt := opensAll(t, opened[:2])
+	opensAll(t, opened[2:])
 
 	slashed, openedByUs := 0, 0
 	for _, r := range sealed {
@@ -202,13 +205,17 @@ func TestClientJuspay(t *testing.T) {
 		return newEnvelope(t, c)
 	}
 	token := seal(t, ours, clientPayload)
-	client := clientRequest{KID: kid, PublicKey: publicPEM(t, rsaKeys[2]()), PrivateKey: privatePEM(t, rsaKeys[3]())}
-
-	client.Seal, client.Open = repeated(clientPayload, 4), []string{
-		juspayObject(token), string(token), // the parts of the JWE may stand in either form
-	}
-	sealed, opened := runClient(t, juspayScript, "expresscheckout-nodejs", client)
-	openedByIt := opensAll(t, opened)
+	sealed, opened := runClient(t, juspayScript, "expresscheckout-nodejs", clientRequest{
+		KID: kid, PublicKey: publicPEM(t, rsaKeys[2]()), PrivateKey: privatePEM(t, rsaKeys[3]()),
+		Seal: repeated(clientPayload, 4),
+		Open: []string{
+			juspayObject(token), string(token), // the parts of the JWE may stand in either form
+			juspayObject(seal(t, with(func(c *jwe.Config) { c.Members = false }), clientPayload)),
+		},
+	})
+	openedByIt := opensAll(t, opened[:2])
+	// It looks for the signature of a compact JWS in a fourth part.
+	assert.Contains(t, opened[2].Err, `The "signature" argument must be`)
 	openedByUs := 0
 	for _, r := range sealed {
 		theirs := juspayToken(t, r.Out)
@@ -223,16 +230,13 @@ func TestClientJuspay(t *testing.T) {
 	}
 	interop(t, "Juspay's client (Node)", "RS256 as members, RSA-OAEP in, RSA-OAEP-256 out, A256GCM; one key for both uses", openedByUs, openedByIt)
 
-	// What it does not open: a compact JWS, whose signature it looks for in a fourth
-	// part; and what it writes itself.
-	client.PublicKey, client.Seal, client.Open = publicPEM(t, rsaKeys[2]()), nil, []string{
-		juspayObject(seal(t, with(func(c *jwe.Config) { c.Members = false }), clientPayload)),
-		juspayObject(seal(t, with(func(c *jwe.Config) { c.Seal.Key = jwe.RSAOAEP }), clientPayload)),
-	}
-	_, opened = runClient(t, juspayScript, "expresscheckout-nodejs", client)
-	assert.Contains(t, opened[0].Err, `The "signature" argument must be`)
-	assert.Contains(t, opened[1].Err, "DecryptionFailed")
-	assert.Contains(t, opened[1].Err, "oaep decoding error")
+	// In our place, it does not open what it wrote itself.
+	_, opened = runClient(t, juspayScript, "expresscheckout-nodejs", clientRequest{
+		KID: kid, PublicKey: publicPEM(t, rsaKeys[3]()), PrivateKey: privatePEM(t, rsaKeys[2]()),
+		Open: []string{sealed[0].Out},
+	})
+	assert.Contains(t, opened[0].Err, "DecryptionFailed")
+	assert.Contains(t, opened[0].Err, "oaep decoding error")
 }
 
 // juspayNames are the members that hold the parts of a JWE, in their order.
