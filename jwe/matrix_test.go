@@ -57,6 +57,10 @@ type peer struct {
 	run          func(t *testing.T, jobs []matrixJob) []matrixResult
 	opens, seals func(c joseCase) string
 	anew         bool // it prints the payload as JSON of its own, with other spaces and in another order
+
+	// unlucky reports whether the peer is known to fail with a message, by either side,
+	// because of what was drawn at random. Another is made in its place.
+	unlucky func(t *testing.T, token string, private json.RawMessage) bool
 }
 
 func has(list string, names ...string) bool {
@@ -64,6 +68,8 @@ func has(list string, names ...string) bool {
 }
 
 func supportsAll(joseCase) string { return "" }
+
+func lucky(*testing.T, string, json.RawMessage) bool { return false }
 
 func matrixPeers(t *testing.T) []peer {
 	panva := func(c joseCase) string {
@@ -100,21 +106,21 @@ func matrixPeers(t *testing.T) []peer {
 		return ""
 	}
 	return []peer{
-		{"panva-jose", "jose (Node)", script("node", "matrix.mjs", matrixPanva, "jose"), panva, panva, false},
-		{"node-jose", "node-jose (Node)", script("node", "matrix.cjs", matrixNodeJose, "node-jose"), nodeJose, nodeJose, false},
-		{"jwcrypto", "jwcrypto (Python)", script("python3", "matrix.py", matrixPython, ""), supportsAll, supportsAll, false},
+		{"panva-jose", "jose (Node)", script("node", "matrix.mjs", matrixPanva, "jose"), panva, panva, false, lucky},
+		{"node-jose", "node-jose (Node)", script("node", "matrix.cjs", matrixNodeJose, "node-jose"), nodeJose, nodeJose, false, lucky},
+		{"jwcrypto", "jwcrypto (Python)", script("python3", "matrix.py", matrixPython, ""), supportsAll, supportsAll, false, lucky},
 		{"latchset", "jose (latchset)", runLatchset, latchset, func(c joseCase) string {
 			if c.zip != "-" {
 				return "compresses what it cannot read itself"
 			}
 			return latchset(c)
-		}, false},
+		}, false, lucky},
 		{"rhonabwy", "rhonabwy (rnbyc)", runRhonabwy, rhonabwy, func(c joseCase) string {
 			if c.zip != "-" {
 				return "does not compress"
 			}
 			return rhonabwy(c)
-		}, true},
+		}, true, shortSecret},
 	}
 }
 
@@ -268,8 +274,8 @@ func matrixOf(t *testing.T, p peer, cases []joseCase, body []byte) {
 	us := newEnvelope(t, jwe.Config{Own: peerKeys(t, "sec"), Peer: peerKeys(t, "pub"), Waive: waive})
 	rsa15 := newEnvelope(t, jwe.Config{Own: boundTo(t, peerKeys(t, "sec"), jwe.RSA1_5), Peer: peerKeys(t, "pub"), Waive: waive})
 	var jobs []matrixJob
-	var about []string
-	var unsupported []string
+	var about, unsupported []string
+	var private []json.RawMessage // of the first recipient of each job
 	for _, c := range cases {
 		j := matrixJob{Form: c.form, Enc: c.enc, Zip: c.zip != "-"}
 		if why := p.seals(c); why != "" {
@@ -279,6 +285,7 @@ func matrixOf(t *testing.T, p peer, cases []joseCase, body []byte) {
 			toSeal.Payload = base64.StdEncoding.EncodeToString(body)
 			toSeal.Signers, toSeal.Recipients = parties(c.sign, c.signKey, "sec"), parties(c.key, c.encKey, "pub")
 			jobs, about = append(jobs, toSeal), append(about, c.name)
+			private = append(private, parties(c.key, c.encKey, "sec")[0].JWK)
 		}
 		if why := p.opens(c); why != "" {
 			unsupported = append(unsupported, why)
@@ -287,14 +294,20 @@ func matrixOf(t *testing.T, p peer, cases []joseCase, body []byte) {
 		if j.Form == "flattened" {
 			j.Form = "general" // which is what Seal makes
 		}
-		j.Token = string(seal(t, caseEnvelope(t, c, waive), string(body)))
 		j.Signers, j.Recipients = parties(c.sign, c.signKey, "pub"), parties(c.key, c.encKey, "sec")
+		for j.Token == "" || p.unlucky(t, j.Token, j.Recipients[0].JWK) {
+			j.Token = string(seal(t, caseEnvelope(t, c, waive), string(body)))
+		}
 		jobs, about = append(jobs, j), append(about, c.name)
+		private = append(private, j.Recipients[0].JWK)
 	}
 	results := p.run(t, jobs)
 	require.Len(t, results, len(jobs))
 	done := map[string]int{}
 	for i, r := range results {
+		for jobs[i].Token == "" && r.Err == "" && p.unlucky(t, r.Out, private[i]) {
+			r = p.run(t, jobs[i:i+1])[0]
+		}
 		if !assert.Empty(t, r.Err, about[i]) {
 			continue
 		}

@@ -1,10 +1,13 @@
 package jwe_test
 
 import (
+	"crypto/ecdh"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,4 +63,35 @@ func rhonabwy(t *testing.T, program string, j matrixJob) (string, error) {
 func jwks(p party) string {
 	text, _ := json.Marshal(map[string][]json.RawMessage{"keys": {p.JWK}}) // which is JSON already
 	return string(text)
+}
+
+// shortSecret reports whether the secret that a compact JWE agrees upon begins with a
+// zero, as one in 256 does. RFC 7518, Section 4.6.2, has it as long as the curve;
+// rhonabwy leaves the zero out, and then has another key than everybody else.
+func shortSecret(t *testing.T, token string, private json.RawMessage) bool {
+	type point struct{ Kty, Crv, X, Y, D string }
+	var header struct{ EPK point }
+	var own point
+	first, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(first)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &header))
+	require.NoError(t, json.Unmarshal(private, &own))
+	if header.EPK.Kty != "EC" {
+		return false
+	}
+	curve := map[string]ecdh.Curve{"P-256": ecdh.P256(), "P-384": ecdh.P384(), "P-521": ecdh.P521()}[own.Crv]
+	size := map[string]int{"P-256": 32, "P-384": 48, "P-521": 66}[own.Crv]
+	whole := func(s string) []byte { // it leaves out the zeros of coordinates, too
+		octets, err := base64.RawURLEncoding.DecodeString(s)
+		require.NoError(t, err)
+		return new(big.Int).SetBytes(octets).FillBytes(make([]byte, size))
+	}
+	key, err := curve.NewPrivateKey(whole(own.D))
+	require.NoError(t, err)
+	epk, err := curve.NewPublicKey(slices.Concat([]byte{4}, whole(header.EPK.X), whole(header.EPK.Y)))
+	require.NoError(t, err)
+	secret, err := key.ECDH(epk)
+	require.NoError(t, err)
+	return secret[0] == 0
 }
