@@ -259,7 +259,7 @@ func accepting(list []Algorithm, rsa15 bool) (acceptance, error) {
 			return nil, fmt.Errorf("algorithm %q in Accept is not allowed without InsecureRSA1_5", a)
 		}
 		if err := a.runs(); err != nil {
-			return nil, fmt.Errorf("Accept: %w", err)
+			return nil, fmt.Errorf("algorithm %q in Accept: %w", a, err)
 		}
 		narrowed[p] = true
 	}
