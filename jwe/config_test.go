@@ -188,6 +188,20 @@ func TestOurErrors(t *testing.T) {
 	assert.ErrorContains(t, err, string(w.theirDecrypt.Info().ID), "who there is")
 }
 
+// An active key that may not be used is no key to seal with, on either side.
+func TestUnusableKeyIsNoKey(t *testing.T) {
+	w := newWorld(t)
+	w.theirDecrypt = mustKey(encryption(t, "dec", rsaKeys[1]()).WithAlgorithm(jwe.RSA1_5))
+	_, err := w.ours(t, jwe.Config{}).Seal(t.Context(), nil)
+	assert.ErrorIs(t, err, envelope.ErrNoKey)
+	assert.ErrorContains(t, err, "RSA1_5")
+	w = newWorld(t)
+	w.ourSign = mustKey(w.ourSign.WithAlgorithm(jwe.ES256))
+	_, err = w.ours(t, jwe.Config{Seal: jwe.Algorithms{Signature: jwe.PS256}}).Seal(t.Context(), nil)
+	assert.ErrorIs(t, err, envelope.ErrNoKey)
+	assert.ErrorContains(t, err, "bound to ES256")
+}
+
 func TestObserver(t *testing.T) {
 	w := newWorld(t)
 	var events []envelope.Event

@@ -162,7 +162,7 @@ func (e *Envelope) signer(c *exchange.Call, by keyset.Key, of jws, more []parame
 		err = permitted(c, k)
 	}
 	if err != nil {
-		return signer{}, err
+		return signer{}, unusable(err)
 	}
 	h := newWriter()
 	h.text("alg", string(alg))
@@ -220,9 +220,9 @@ func (e *Envelope) addressees(c *exchange.Call, to []keyset.Key, enc Algorithm) 
 		alg, err := choose(k, keyset.Encryption, e.c.Seal.Key)
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, unusable(err)
 		case alg == RSA1_5 && !e.waived.rsa15:
-			return nil, fmt.Errorf("key %s is bound to RSA1_5, which is not allowed without InsecureRSA1_5", k.info.ID)
+			return nil, unusable(fmt.Errorf("key %s is bound to RSA1_5, which is not allowed without InsecureRSA1_5", k.info.ID))
 		case (alg == RSA1_5 || alg == ECDHES) && len(to) > 1:
 			return nil, fmt.Errorf("key %s: %s is for messages to one recipient, and this one has %d", k.info.ID, alg, len(to))
 		case alg == RSA1_5:
@@ -236,6 +236,10 @@ func (e *Envelope) addressees(c *exchange.Call, to []keyset.Key, enc Algorithm) 
 	}
 	return out, nil
 }
+
+// unusable is the error of an active key that may not do what it is for: with it there is
+// no key to seal with, as in package pgp.
+func unusable(err error) error { return fmt.Errorf("%w: %w", envelope.ErrNoKey, err) }
 
 // address writes what the recipient needs to unwrap its key.
 func (a addressee) address(h *writer) {
