@@ -14,6 +14,11 @@ import (
 // s, in ASCII armor: the document to hand to the partner. Leaving a key out
 // does not revoke it there.
 //
+// Retiring keys are left out, other than in jwe.WriteJWKSet, which has those that sign:
+// a certificate cannot be handed out for verifying alone, and the partner would go on
+// encrypting to it. Partners keep the certificates that they have; those that fetch a
+// JWK Set drop what is no longer in it.
+//
 // It returns an error if there is no such key, or if s holds another format.
 func WriteCertificates(w io.Writer, s *keyset.Set) error {
 	var b bytes.Buffer
