@@ -58,8 +58,9 @@ func hasAlgorithm(part []byte) bool {
 		if err != nil {
 			continue
 		}
-		var header map[string]json.RawMessage
-		if json.Unmarshal(bytes.TrimPrefix(text, byteOrderMark), &header) == nil && header["alg"] != nil {
+		// Some read the first value and not what follows it, and names in any letter case.
+		var header struct{ Alg json.RawMessage }
+		if json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, byteOrderMark))).Decode(&header) == nil && header.Alg != nil {
 			return true
 		}
 	}
@@ -67,7 +68,10 @@ func hasAlgorithm(part []byte) bool {
 }
 
 func jsonJWS(content []byte) bool {
-	if !isJSON(content) || !bytes.Contains(content, []byte(`"signature`)) && !bytes.Contains(content, []byte(`\u00`)) {
+	if !isJSON(content) {
+		return false
+	}
+	if small := bytes.ToLower(content); !bytes.Contains(small, []byte(`"signature`)) && !bytes.Contains(small, []byte(`\u00`)) {
 		return false
 	}
 	type one struct {
@@ -79,7 +83,7 @@ func jsonJWS(content []byte) bool {
 		Payload    json.RawMessage `json:"payload"`
 		Signatures json.RawMessage `json:"signatures"`
 	}
-	if json.Unmarshal(content, &all) != nil || all.Payload == nil {
+	if json.NewDecoder(bytes.NewReader(content)).Decode(&all) != nil || all.Payload == nil {
 		return false
 	}
 	if all.Protected != nil && all.Signature != nil {
