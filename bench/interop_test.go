@@ -85,7 +85,7 @@ func receiver(t *testing.T, id string) envelope.Envelope {
 	if strings.HasPrefix(id, "jwe") {
 		k, err := map[string]func() (joseKeys, error){joseRSA: joseRSAKeys, joseEC: joseECKeys, joseDEF: joseDEFKeys}[id]()
 		require.NoError(t, err)
-		decrypt, err := jwe.NewKey("", k.decrypt, keyset.Encryption)
+		decrypt, err := k.decryptionKey()
 		require.NoError(t, err)
 		sign, err := jwe.NewPublicKey("", k.sign.Public(), keyset.Signing)
 		require.NoError(t, err)

@@ -14,14 +14,9 @@ func joseUs(k joseKeys, size int) (implementation, error) {
 	if err != nil {
 		return implementation{}, err
 	}
-	decrypt, err := jwe.NewKey("", k.decrypt, keyset.Encryption)
+	decrypt, err := k.decryptionKey()
 	if err != nil {
 		return implementation{}, err
-	}
-	if k.algs.Key == jwe.RSA1_5 {
-		if decrypt, err = decrypt.WithAlgorithm(jwe.RSA1_5); err != nil {
-			return implementation{}, err
-		}
 	}
 	from, err := k.envelope(size, sign, decrypt.Public())
 	if err != nil {
@@ -29,6 +24,15 @@ func joseUs(k joseKeys, size int) (implementation, error) {
 	}
 	to, err := k.envelope(size, decrypt, sign.Public())
 	return ours(from, to), err
+}
+
+// decryptionKey is bound to its algorithm, as RSA1_5 asks for.
+func (k joseKeys) decryptionKey() (*jwe.Key, error) {
+	key, err := jwe.NewKey("", k.decrypt, keyset.Encryption)
+	if err != nil {
+		return nil, err
+	}
+	return key.WithAlgorithm(k.algs.Key)
 }
 
 func (k joseKeys) envelope(size int, own, peer keyset.Material) (*jwe.Envelope, error) {

@@ -273,7 +273,7 @@ func signersStudy(n int) ([]subject, error) {
 		public = append(public, raw[i].(crypto.Signer).Public())
 		trusted = append(trusted, keys[i].Public())
 	}
-	decrypt, err := jwe.NewKey("", k.decrypt, keyset.Encryption)
+	decrypt, err := k.decryptionKey()
 	if err != nil {
 		return nil, err
 	}
