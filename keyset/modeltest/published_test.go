@@ -55,7 +55,7 @@ func TestPublicationsTakeNothingAway(t *testing.T) {
 				p.Keys = append(p.Keys, file(n))
 			}
 			if rapid.IntRange(0, 4).Draw(t, "damaged") == 0 {
-				p.PassedOver = []error{errors.New("an entry")}
+				p.PassedOver = []string{"an entry"}
 			}
 			policy := keyset.PublicationPolicy{
 				PublishedFor:   rapid.SampledFrom([]time.Duration{0, 1, time.Hour}).Draw(t, "for"),
