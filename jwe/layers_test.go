@@ -101,6 +101,25 @@ func TestBothLayersCount(t *testing.T) {
 	assert.Equal(t, "us", m.Header["aud"])
 	rejects(t, outer, seal(t, w.theirs(t, jwe.Config{Layers: jwe.EncryptThenSign, Self: "them", Partner: "others", Now: clock(at)}), "x"), envelope.Misdirected)
 
+	// What the payload claims counts wherever the signature is.
+	for payload, reason := range map[string]envelope.Reason{
+		`{"aud":"others"}`: envelope.Misdirected, `{"iss":"others"}`: envelope.Misdirected, `{"aud":"us"} {}`: envelope.Misdirected,
+		`{"exp":1}`: envelope.OutOfTime, `{"nbf":4102444800}`: envelope.OutOfTime, `{"exp":"12/28"}`: envelope.Malformed, `{"aud":"us","iss":"them"}`: "", `{"a":1}`: "",
+	} {
+		for _, bare := range []bool{false, true} {
+			sealed := seal(t, w.theirs(t, jwe.Config{Layers: jwe.EncryptThenSign, Bare: bare, Now: clock(at)}), payload)
+			if reason == "" {
+				assert.False(t, open(t, outer, sealed).Bound)
+				continue
+			}
+			assert.Equal(t, []keyset.ID{w.theirSign.Info().ID}, rejects(t, outer, sealed, reason).Keys)
+		}
+	}
+	plain := w.ours(t, jwe.Config{Layers: jwe.EncryptThenSign, Now: clock(at)})
+	open(t, plain, seal(t, w.theirs(t, jwe.Config{Layers: jwe.EncryptThenSign, Now: clock(at)}), `{"exp":1,"aud":"others"}`))
+	jwt := jwe.Config{Layers: jwe.EncryptThenSign, Now: clock(at), SignedHeader: map[string]any{"cty": "JWT"}}
+	rejects(t, plain, seal(t, w.theirs(t, jwt), `{"exp":1}`), envelope.OutOfTime)
+
 	// Age is limited by the layer that speaks.
 	old := c
 	old.Now = clock(at.Add(-time.Hour))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // Open implements [envelope.Envelope]. It accepts the compact and both JSON
@@ -48,7 +49,28 @@ func (e *Envelope) openOuter(c *exchange.Call, message []byte) (*envelope.Messag
 	if err != nil {
 		return nil, err
 	}
-	return m, verdicts.FillOuter(m)
+	if err := verdicts.FillOuter(m); err != nil || e.c.Layers != EncryptThenSign {
+		return m, err
+	}
+	return m, e.claimsInside(c, m)
+}
+
+// claimsInside judges what the payload of a message says that is signed only around the
+// outside, once it is decrypted: it counts as that of any other.
+func (e *Envelope) claimsInside(c *exchange.Call, m *envelope.Message) error {
+	j := &judge{e: e, c: c, layer: envelope.Outer, payload: m.Payload}
+	says, refused := j.says(m.Header)
+	if refused == nil {
+		refused = c.Accept(says)
+	}
+	if refused == nil {
+		return nil
+	}
+	var by []keyset.ID
+	for _, u := range m.Signers {
+		by = append(by, u.ID)
+	}
+	return envelope.Reject(refused.Reason, refused.Cause, by...)
 }
 
 // openSealed takes a JWE.

@@ -236,7 +236,7 @@ func (j *judgement[Part]) weigh(s *Signature[Part]) error {
 		}
 		r := refused
 		if r == nil {
-			r = j.c.accept(says, k.Windows)
+			r = j.c.Accept(says, k.Windows...)
 		}
 		if r == nil {
 			return j.count(s, k, says.Bound)
@@ -249,8 +249,8 @@ func (j *judgement[Part]) weigh(s *Signature[Part]) error {
 	return nil
 }
 
-// accept judges a good signature by when it was made and whom it is for.
-func (c *Call) accept(says Statement, windows []Window) *Refusal {
+// Accept judges what a signature that is good says: when it was made, and whom it is for.
+func (c *Call) Accept(says Statement, windows ...Window) *Refusal {
 	if err := c.InTime(says, windows...); err != nil {
 		return &Refusal{envelope.OutOfTime, err}
 	}
