@@ -43,6 +43,15 @@ func TestBinding(t *testing.T) {
 		{name: "claims with an octet of Latin-1", payload: "{\"aud\":\"others\",\"name\":\"M\xfcller\"}", reason: envelope.Misdirected},
 		{name: "claims behind a byte order mark", payload: "\xef\xbb\xbf{\"aud\":\"others\"}", reason: envelope.Misdirected},
 		{name: "claims before a second document", payload: `{"aud":"others"} {}`, reason: envelope.Misdirected},
+		{name: "claims in UTF-16, little end first", payload: unitsOf(`{"aud":"others"}`, 2, true), reason: envelope.Misdirected},
+		{name: "claims in UTF-16, big end first", payload: unitsOf(`{"aud":"others"}`, 2, false), reason: envelope.Misdirected},
+		{name: "claims in UTF-32, little end first", payload: unitsOf(`{"aud":"others"}`, 4, true), reason: envelope.Misdirected},
+		{name: "claims in UTF-32, big end first", payload: unitsOf(`{"aud":"others"}`, 4, false), reason: envelope.Misdirected},
+		{name: "claims in UTF-16 behind a byte order mark", payload: "\xff\xfe" + unitsOf(`{"aud":"others"}`, 2, true), reason: envelope.Misdirected},
+		{name: "claims in UTF-32 behind a byte order mark", payload: "\x00\x00\xfe\xff" + unitsOf(` {"aud":"others"}`, 4, false), reason: envelope.Misdirected},
+		{name: "claims in UTF-16, escaped", payload: unitsOf(`{"a\u0075d":"others"}`, 2, true), reason: envelope.Misdirected},
+		{name: "an object without claims in UTF-16", header: `"iss":"them","aud":"us"`, payload: unitsOf(`{"a":1}`, 2, true), bound: true},
+		{name: "octets that are no text", header: `"iss":"them","aud":"us"`, payload: "\x00\x00\xff{\"aud\"", bound: true},
 		{name: "a payload that is no object", payload: `["iss","aud"]`},
 		{name: "claims without an end", payload: `{"iss":"x","aud":"y"`, reason: envelope.Misdirected},
 		{name: "to others, in the header", header: `"iss":"them","aud":"others"`, payload: "x", reason: envelope.Misdirected},
@@ -85,6 +94,21 @@ func TestBinding(t *testing.T) {
 			assert.False(t, open(t, w.ours(t, jwe.Config{}), token).Bound, "without names nothing can be said")
 		})
 	}
+}
+
+// unitsOf returns a text in UTF-16 or UTF-32.
+func unitsOf(text string, size int, little bool) string {
+	var out []byte
+	for _, c := range []byte(text) {
+		unit := make([]byte, size)
+		if little {
+			unit[0] = c
+		} else {
+			unit[size-1] = c
+		}
+		out = append(out, unit...)
+	}
+	return string(out)
 }
 
 // Seal writes what Open looks for.

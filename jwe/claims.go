@@ -16,8 +16,12 @@ var errClaims = errors.New("the payload begins as an object of claims, and canno
 // neither a name nor a date.
 //
 // A payload that begins as an object, has one of the names in it, and is not JSON to
-// its end is an error: what another program reads in it, this one cannot judge.
+// its end is an error: what another program reads in it, this one cannot judge. So is
+// one in UTF-16 or UTF-32, which many a parser of JSON recognizes by itself.
 func claims(payload []byte, names ...string) (map[string]any, error) {
+	if text := narrow(payload); bytes.HasPrefix(text, []byte("{")) && mayClaim(text, names) {
+		return nil, errClaims
+	}
 	object := bytes.TrimLeft(bytes.TrimPrefix(payload, byteOrderMark), " \t\r\n")
 	if !bytes.HasPrefix(object, []byte("{")) || !mayClaim(object, names) {
 		return nil, nil
@@ -38,6 +42,21 @@ func claims(payload []byte, names ...string) (map[string]any, error) {
 		return true
 	})
 	return found, nil
+}
+
+// narrow returns the octets of a payload that are not zero, if it may be an object in
+// UTF-16 or UTF-32, and else nil: of the first four octets one is zero (RFC 4627,
+// Section 3), or they begin with a byte order mark.
+func narrow(payload []byte) []byte {
+	first := payload[:min(4, len(payload))]
+	if bytes.IndexByte(first, 0) < 0 && !bytes.HasPrefix(first, []byte("\xff\xfe")) && !bytes.HasPrefix(first, []byte("\xfe\xff")) {
+		return nil
+	}
+	text := bytes.ReplaceAll(payload, []byte{0}, nil)
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		text = bytes.TrimPrefix(text, []byte(mark))
+	}
+	return bytes.TrimLeft(text, " \t\r\n")
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
