@@ -25,7 +25,7 @@ func (e *Envelope) openSigned(c *exchange.Call, m *envelope.Message, content []b
 
 // verify returns the payload of a JWS, and what became of each of its signatures.
 func (e *Envelope) verify(c *exchange.Call, jws []byte, layer envelope.Layer) ([]byte, *exchange.Verdicts, error) {
-	t, err := e.parseSigned(jws)
+	t, err := e.parseSigned(jws, layer)
 	if err != nil {
 		return nil, nil, malformed(err)
 	}

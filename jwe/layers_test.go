@@ -188,6 +188,25 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+// The members of a compact JWS stand inside of a JWE, and nowhere else.
+func TestMembersOutside(t *testing.T) {
+	signKey := newEC(t, curve256)
+	w := newWorld(t)
+	w.theirSign = signing(t, "sig", signKey)
+	us := w.ours(t, jwe.Config{Members: true, Layers: jwe.SignEncryptSign})
+	sealed := seal(t, w.theirs(t, jwe.Config{Members: true}), "x")
+	parts := strings.Split(signES256(t, signKey, goodJWS, string(sealed)), ".")
+	open(t, us, []byte(strings.Join(parts, ".")))
+	for _, object := range []map[string]any{
+		{"header": parts[0], "payload": parts[1], "signature": parts[2]},
+		{"header": parts[0], "payload": parts[1], "signature": parts[2], "protected": parts[0]},
+	} {
+		text, err := json.Marshal(object)
+		require.NoError(t, err)
+		rejects(t, us, text, envelope.Malformed)
+	}
+}
+
 func TestLayersThatCannotBe(t *testing.T) {
 	w := newWorld(t)
 	only := []envelope.Waiver{jwe.InsecureEncryptOnly("test")}

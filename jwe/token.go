@@ -98,9 +98,9 @@ type signature struct {
 	err       error  // why it cannot be read
 }
 
-// parseSigned parses the grammar of a JWS. It judges no algorithm.
-func (e *Envelope) parseSigned(token []byte) (*signedToken, error) {
-	if isJSON(token) && e.c.Members && hasMembers(token) {
+// parseSigned parses the grammar of a JWS in a layer. It judges no algorithm.
+func (e *Envelope) parseSigned(token []byte, layer envelope.Layer) (*signedToken, error) {
+	if e.c.Members && layer == envelope.Inner && hasMembers(token) {
 		return parseSignedMembers(token)
 	}
 	if isJSON(token) {
