@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/elliptic"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,6 +166,69 @@ func TestPayloads(t *testing.T) {
 	rejects(t, us, seal(t, them, strings.Repeat("x", 100_000)), envelope.TooLarge)
 	_, err := us.Seal(t.Context(), []byte(big))
 	assert.ErrorContains(t, err, "payload of 1001 bytes: larger than the limit of 1000")
+}
+
+// What Seal seals, Open opens: for every order of layers, serialization, and waiver, and
+// for every payload, up to the largest.
+func TestSealOpens(t *testing.T) {
+	w := newWorld(t)
+	w.ourDecrypt = encryption(t, "dec", newEC(t, curve256))
+	const most = 70_000
+	payloads := map[string]string{
+		"empty": "", "zeros": strings.Repeat("\x00", most), "noise": string(random(most)), "long": strings.Repeat(`{"a":"b"}`, most/9),
+		"JSON": `{"amount":1}`, "claims": `{"iss":"them","aud":["us"],"iat":1,"exp":4102444800}`, "card": `{"pan":"4","payload":"x","signature":"y"}`,
+		"quoted": `"text"`, "mark": "\xef\xbb\xbf{}", "wide": unitsOf(`{"a":1}`, 2, true), "dots": "a.b.c", "five": "a.b.c.d.e", "spaces": " \r\n\t",
+		"a JWE": string(seal(t, w.theirs(t, jwe.Config{}), "x")), "a JWE in JSON": string(seal(t, w.theirs(t, jwe.Config{JSON: true}), "x")),
+	}
+	for _, n := range []int{1, 2, 3, 11, 12, 13, 15, 16, 17, 31, 32, 33, most - 1} {
+		payloads[fmt.Sprint(n)] = string(random(n))
+	}
+	only := jwe.InsecureEncryptOnly("test")
+	try := func(c jwe.Config, content jwe.Algorithm) {
+		c.MaxSize, c.Seal.Content = most, content
+		t.Run(fmt.Sprintf("layers %d, JSON %t, members %t, bare %t, compress %t, named %t, waivers %d, %s",
+			c.Layers, c.JSON, c.Members, c.Bare, c.Compress, c.Self != "", len(c.Waive), content), func(t *testing.T) {
+			from := c
+			from.Self, from.Partner = c.Partner, c.Self
+			them, us := w.theirs(t, from), w.ours(t, c)
+			signers := map[jwe.Layers]int{jwe.SignThenEncrypt: 1, jwe.EncryptThenSign: 1, jwe.SignEncryptSign: 2}[c.Layers]
+			if slices.ContainsFunc(c.Waive, func(v envelope.Waiver) bool { return v.Name() == only.Name() }) {
+				signers = 0
+			}
+			for name, payload := range payloads {
+				m := open(t, us, seal(t, them, payload))
+				require.True(t, payload == string(m.Payload), name)
+				require.Len(t, m.Signers, signers, name)
+			}
+		})
+	}
+	for _, content := range []jwe.Algorithm{jwe.A256GCM, jwe.A128CBCHS256} {
+		for bits := range 1 << 4 {
+			on := func(bit int) bool { return bits>>bit&1 == 1 }
+			for _, layers := range []jwe.Layers{jwe.SignThenEncrypt, jwe.EncryptThenSign, jwe.SignEncryptSign} {
+				for _, members := range []bool{false, true} {
+					c := jwe.Config{Layers: layers, JSON: on(0), Members: members, Bare: on(1), Compress: on(2)}
+					if members && (c.JSON || layers == jwe.EncryptThenSign) {
+						continue // New refuses it: TestLayersThatCannotBe
+					}
+					if on(3) {
+						c.Self, c.Partner = "us", "them"
+					}
+					if c.Compress {
+						c.Waive = waivedZip()
+					}
+					try(c, content)
+				}
+			}
+		}
+		for bits := range 1 << 2 {
+			c := jwe.Config{JSON: bits&1 == 1, Compress: bits&2 == 2, Waive: []envelope.Waiver{only}}
+			if c.Compress {
+				c.Waive = append(c.Waive, waivedZip()...)
+			}
+			try(c, content)
+		}
+	}
 }
 
 // The largest payload opens whatever the algorithms and however long the
