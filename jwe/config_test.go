@@ -246,3 +246,50 @@ func TestInspect(t *testing.T) {
 		assert.ErrorIs(t, err, envelope.ErrRejected)
 	}
 }
+
+// What any library may take for a JWS has the structure of one, and must verify, even
+// where no signature is asked for.
+func TestEncryptOnlyStructure(t *testing.T) {
+	w := newWorld(t)
+	w.ourDecrypt = encryption(t, "dec", rsaKeys[1]())
+	e := w.ours(t, jwe.Config{Waive: []envelope.Waiver{jwe.InsecureEncryptOnly("test")}})
+	compact := func(header string) string { return b64([]byte(header)) + ".e30.AA" }
+	one := `{"protected":"` + b64([]byte(goodJWS)) + `","signature":"AA"}`
+	members := one[1 : len(one)-1]
+	for name, content := range map[string]string{
+		"compact":                       compact(goodJWS),
+		"text behind the header":        compact(goodJWS + " x"),
+		"another letter case of alg":    compact(`{"ALG":"ES256"}`),
+		"a second alg":                  compact(`{"alg":1,"alg":"ES256"}`),
+		"a header with Latin-1":         compact("{\"alg\":\"ES256\",\"a\":\"\xfc\"}"),
+		"spaces in it":                  strings.Replace(compact(goodJWS), "J", "J \t", 1),
+		"line ends in it":               strings.Replace(compact(goodJWS), "J", "J\r\n", 1),
+		"flattened":                     `{"payload":"e30",` + members + `}`,
+		"escaped names":                 `{"p\u0061yload":"e30",` + strings.Replace(members, "sig", `s\u0069g`, 1) + `}`,
+		"another letter case of names":  `{"Payload":"e30",` + strings.Replace(members, "prot", "Prot", 1) + `}`,
+		"text behind it":                `{"payload":"e30",` + members + `} x`,
+		"general":                       `{"payload":"e30","signatures":[` + one + `]}`,
+		"a number among the signatures": `{"payload":"e30","signatures":[7,` + one + `]}`,
+		"a second list, which is none":  `{"payload":"e30","signatures":[` + one + `],"signatures":7}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := e.Seal(t.Context(), []byte(content))
+			assert.ErrorContains(t, err, "the payload is a JWS")
+			_, err = e.Open(t.Context(), []byte(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, content)))
+			assert.ErrorIs(t, err, envelope.ErrRejected)
+		})
+	}
+	for name, content := range map[string]string{
+		"three parts":              "a.b.c",
+		"a header without alg":     compact(`{"typ":"JWT"}`),
+		"four parts":               compact(goodJWS) + ".x",
+		"members of another thing": `{"payload":{"amount":1},"signature":"c2ln"}`,
+		"signatures of nothing":    `{"payload":"e30","signatures":[7,{},[]]}`,
+		"a signature without one":  `{"payload":"e30","protected":"e30","signatures":{}}`,
+		"JSON that breaks off":     `{"payload":"e30",` + members,
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, content, string(open(t, e, seal(t, w.theirs(t, jwe.Config{Waive: []envelope.Waiver{jwe.InsecureEncryptOnly("test")}}), content)).Payload))
+		})
+	}
+}

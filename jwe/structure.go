@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // A structure is what a content is by its structure.
@@ -52,53 +53,66 @@ func compactJWS(content []byte) bool {
 // hasAlgorithm reports whether a part spells an object with "alg". It is lenient, so
 // that what any library may take for a header is one.
 func hasAlgorithm(part []byte) bool {
-	part = bytes.TrimRight(part, "=")
+	part = bytes.Join(bytes.Fields(bytes.TrimRight(part, "=")), nil)
 	for _, alphabet := range []*base64.Encoding{base64.RawURLEncoding, base64.RawStdEncoding} {
 		text, err := alphabet.DecodeString(string(part))
-		if err != nil {
-			continue
-		}
-		// Some read the first value and not what follows it, and names in any letter case.
-		var header struct{ Alg json.RawMessage }
-		if json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, byteOrderMark))).Decode(&header) == nil && header.Alg != nil {
+		if err == nil && hasMember(firstValue(bytes.TrimPrefix(text, byteOrderMark)), "alg") {
 			return true
 		}
 	}
 	return false
 }
 
+// jsonJWS is as lenient as hasAlgorithm.
 func jsonJWS(content []byte) bool {
-	if !isJSON(content) {
+	if !isJSON(content) || !bytes.Contains(content, []byte(`"signature`)) && !bytes.Contains(content, []byte(`\u00`)) {
 		return false
 	}
-	if small := bytes.ToLower(content); !bytes.Contains(small, []byte(`"signature`)) && !bytes.Contains(small, []byte(`\u00`)) {
+	object := firstValue(content)
+	if !hasMember(object, "payload") {
 		return false
 	}
-	type one struct {
-		Protected json.RawMessage `json:"protected"`
-		Signature json.RawMessage `json:"signature"`
-	}
-	var all struct {
-		one
-		Payload    json.RawMessage `json:"payload"`
-		Signatures json.RawMessage `json:"signatures"`
-	}
-	if json.NewDecoder(bytes.NewReader(content)).Decode(&all) != nil || all.Payload == nil {
-		return false
-	}
-	if all.Protected != nil && all.Signature != nil {
+	if hasMember(object, "protected") && hasMember(object, "signature") {
 		return true
 	}
-	var list []one
-	if json.Unmarshal(all.Signatures, &list) != nil {
-		return false
-	}
-	for _, s := range list {
-		if s.Protected != nil {
-			return true
+	found := false
+	eachMember(object, func(name string, value []byte) bool {
+		if strings.EqualFold(name, "signatures") && value[0] == '[' {
+			elements(value, func(one []byte) bool {
+				found = hasMember(one, "protected")
+				return !found
+			})
 		}
+		return !found
+	})
+	return found
+}
+
+// firstValue returns the JSON value that a text begins with, whatever follows, or nil.
+func firstValue(text []byte) []byte {
+	var value json.RawMessage
+	if json.NewDecoder(bytes.NewReader(text)).Decode(&value) != nil {
+		return nil
 	}
-	return false
+	return value
+}
+
+// eachMember is members for a value that may be no object.
+func eachMember(value []byte, visit func(name string, value []byte) bool) {
+	if len(value) != 0 && value[0] == '{' {
+		members(value, visit)
+	}
+}
+
+// hasMember reports whether a value is an object with a member of the name, in whatever
+// letter case.
+func hasMember(value []byte, name string) bool {
+	found := false
+	eachMember(value, func(n string, _ []byte) bool {
+		found = strings.EqualFold(n, name)
+		return !found
+	})
+	return found
 }
 
 // hasMembers reports whether content is an object of the parts of a compact JWS.
