@@ -138,8 +138,8 @@ var sealedMembers = []string{
 }
 
 // parseSealedJSON parses a JWE in general or flattened JSON serialization: RFC
-// 7516, Section 7.2. The shared unprotected header is read only to see that it
-// contradicts nothing.
+// 7516, Section 7.2. The parameters of the shared unprotected header are those of every
+// recipient.
 func parseSealedJSON(text []byte) (*sealedToken, error) {
 	m, err := parseMembers(text, sealedMembers)
 	if err != nil {

@@ -37,9 +37,9 @@ func InsecureEncryptOnly(reason string) envelope.Waiver {
 // InsecureRSA1_5 permits RSAES-PKCS1-v1_5, in Open and, if chosen, in Seal, for
 // the keys of ours with the given IDs, or for all of them if there are none. A key
 // takes part only if it is bound to RSA1_5, by "alg" in its JWK, by
-// [Key.WithAlgorithm], or by its source (see [OpenFile]), and then does nothing else. A key that opens it for one
-// partner is weaker for all: give it to that partner alone. A message to several
-// recipients is still refused.
+// [Key.WithAlgorithm], or by its source (see [OpenFile]), and then does nothing else. A
+// key that opens it for one partner is weaker for all: give it to that partner alone. A
+// message to several recipients is still refused.
 //
 // A key that does not decrypt is replaced with a random one before the content
 // is decrypted, for local and for remote keys, as RFC 7516, Section 11.5,
@@ -70,7 +70,8 @@ func InsecureLongIV(reason string) envelope.Waiver {
 // "x5u", in which some partners send the key or the certificate that they sign with,
 // or the address of it. They are not parsed, no key comes from them, and they are
 // not in [envelope.Message].Header. A partner that expects them to be obeyed trusts
-// whatever key a message brings along. In "crit" they are refused all the same.
+// whatever key a message brings along. In "crit" they are refused all the same. In a
+// header that nothing protects they are ignored without this waiver.
 func InsecureCarriedKeys(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveCarried, reason)
 }

@@ -172,7 +172,7 @@ func signerOf(k keyset.Key, p *cert.Component, own bool, one *signature) exchang
 // table returns the components of a key by the policy of e. Of our own keys
 // all are known, so that nothing of ours passes for a stranger's. Without the
 // waiver, a component that only SHA-1 makes valid is known too, and refused by
-// certified.
+// keyPolicy.
 func (e *Envelope) table(k *Key, own bool) []*cert.Component {
 	if own || e.sha1Certificates {
 		return k.lax

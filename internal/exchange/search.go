@@ -20,7 +20,7 @@ type Trial interface {
 }
 
 // A Group is the trials that together yield one candidate for the content key, or none.
-// They are all local, or all remote.
+// Without Select, they are all local, or all remote.
 type Group[T Trial, K any] struct {
 	Trials []T
 
