@@ -65,7 +65,10 @@ func hasAlgorithm(part []byte) bool {
 
 // jsonJWS is as lenient as hasAlgorithm.
 func jsonJWS(content []byte) bool {
-	if !isJSON(content) || !bytes.Contains(content, []byte(`"signature`)) && !bytes.Contains(content, []byte(`\u00`)) {
+	if !isJSON(content) {
+		return false
+	}
+	if small := bytes.ToLower(content); !bytes.Contains(small, []byte(`"signature`)) && !bytes.Contains(small, []byte(`\u00`)) {
 		return false
 	}
 	object := firstValue(content)
