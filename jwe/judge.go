@@ -157,8 +157,8 @@ func (j *judge) signers(s *signature) []exchange.Signer[*Key] {
 // hash enters one more pass over the payload into the account.
 func (j *judge) hash(s *signature) error {
 	j.hashed += int64(len(s.protected) + len(j.t.payload))
-	if j.hashed > max(hashWork, hashTimes*int64(len(j.t.payload))) {
-		return envelope.Reject(envelope.TooLarge, fmt.Errorf("the signatures ask to hash the payload more than %d times", hashTimes))
+	if !hashLimit.Allows(j.hashed, int64(len(j.t.payload))) {
+		return envelope.Reject(envelope.TooLarge, hashLimit.Err())
 	}
 	return nil
 }

@@ -15,16 +15,15 @@ const (
 	maxNested = 16      // objects and arrays inside one another, in a header or a JWK
 	maxName   = 256     // of a "kid", a party, or a type, in bytes
 
-	// All signatures together may hash the payload and their headers for the larger of
-	hashWork  = 16 << 20 // bytes, or
-	hashTimes = 8        // times the payload
-
 	maxKeyFile = 1 << 20 // of what is read of a file of keys, in bytes
 	maxSetKeys = 256     // that are looked at in a JWK Set
 
 	minRSABits = 2048
 	maxRSABits = 4096
 )
+
+// hashLimit is for the payload and the headers of all signatures together.
+var hashLimit = exchange.HashLimit{Work: 16 << 20, Times: 8}
 
 var errTooLarge = errors.New("larger than the limit")
 

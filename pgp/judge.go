@@ -84,7 +84,7 @@ func (j *judge) signature(one *signature) *exchange.Signature[*cert.Component] {
 		case err != nil:
 			k.Refused = &exchange.Refusal{Reason: envelope.Forbidden, Cause: err}
 		case !slices.Contains(j.hashed, cert.HashKind(sig)):
-			k.Refused = &exchange.Refusal{Reason: envelope.TooLarge, Cause: errHashes}
+			k.Refused = &exchange.Refusal{Reason: envelope.TooLarge, Cause: hashLimit.Err()}
 		}
 	}
 	out.Verify = func(k *exchange.Signer[*cert.Component]) (bool, error) {
@@ -114,8 +114,6 @@ func (j *judge) signature(one *signature) *exchange.Signature[*cert.Component] {
 	}
 	return out
 }
-
-var errHashes = fmt.Errorf("the signatures ask to hash the payload more than %d times", hashTimes)
 
 // keyPolicy refuses a key that may not sign.
 func (j *judge) keyPolicy(k *exchange.Signer[*cert.Component]) error {

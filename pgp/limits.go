@@ -1,5 +1,7 @@
 package pgp
 
+import "github.com/sealwax/sealwax/internal/exchange"
+
 // Limits on what is read, whatever a Config says. Those on work are shared
 // with package jwe; see package internal/exchange.
 const (
@@ -14,15 +16,14 @@ const (
 	streamBlock  = 64 << 10 // what SealTo reads at a time
 	maxAnnounced = 4        // kinds of hashes that OpenTo computes because they are announced
 
-	// What may be hashed for one message: each version 6 signature has a salt of its
-	// own, and so a hash of the payload of its own.
-	hashWork  = 4 << 20 // bytes, or
-	hashTimes = 4       // times the payload
-
 	// overhead is what a message may have beyond its payload: session keys,
 	// signatures, armor headers.
 	overhead = 128 << 10
 )
+
+// hashLimit is for the payload alone: each version 6 signature has a salt of its own, and
+// so a hash of the payload of its own.
+var hashLimit = exchange.HashLimit{Work: 4 << 20, Times: 4}
 
 // maxSealed is the limit for a message as it travels, that is, for a payload of
 // the largest size with everything around it: base64 with line breaks is 4/3 plus

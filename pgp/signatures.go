@@ -60,7 +60,7 @@ func (e *Envelope) signatures(c *exchange.Call, in *openpgp.Inner) *judge {
 				continue
 			}
 			kind := cert.HashKind(one.sig)
-			if cert.StrongHash(kind.Hash) && !slices.Contains(j.hashed, kind) && (int64(len(j.hashed))+1)*size <= max(hashWork, hashTimes*size) {
+			if cert.StrongHash(kind.Hash) && !slices.Contains(j.hashed, kind) && hashLimit.Allows((int64(len(j.hashed))+1)*size, size) {
 				j.hashed = append(j.hashed, kind)
 			}
 		}

@@ -79,6 +79,20 @@ type Statement struct {
 	Misdirected         error     // it is for somebody else, or in another context
 }
 
+// A HashLimit bounds what all signatures of a message may ask to hash: the larger of so
+// many bytes and so many times the payload.
+type HashLimit struct{ Work, Times int64 }
+
+// Allows reports whether so many bytes may be hashed for a payload of the given size.
+func (l HashLimit) Allows(hashed, payload int64) bool {
+	return hashed <= max(l.Work, l.Times*payload)
+}
+
+// Err is the cause of what goes beyond the limit.
+func (l HashLimit) Err() error {
+	return fmt.Errorf("the signatures ask to hash the payload more than %d times", l.Times)
+}
+
 var (
 	errReflected = errors.New("signed by a key of our own: our own message come back")
 	errRevoked   = errors.New("signed by a revoked key")
