@@ -100,12 +100,12 @@ func (e *Envelope) decrypt(c *exchange.Call, m *envelope.Message, t *sealedToken
 	case search.Outage != nil:
 		return nil, search.Outage
 	}
-	return nil, e.undecrypted(c, t, ways, all, search.Tried)
+	return nil, e.undecrypted(c, t, ways, all, search)
 }
 
 // undecrypted says why no key of ours opened the message, as far as can be
 // told without using a revoked one.
-func (e *Envelope) undecrypted(c *exchange.Call, t *sealedToken, ways []*recipient, all []trial, tried []keyset.ID) error {
+func (e *Envelope) undecrypted(c *exchange.Call, t *sealedToken, ways []*recipient, all []trial, search *exchange.Search[trial, []byte]) error {
 	for _, k := range all {
 		if alg := k.to.header.alg; (alg == ECDHES || alg == RSA1_5) && k.Named() {
 			return envelope.Reject(envelope.Corrupt, errors.New("the content does not decrypt under the key that the message names"), k.KeyID())
@@ -133,19 +133,16 @@ func (e *Envelope) undecrypted(c *exchange.Call, t *sealedToken, ways []*recipie
 	case len(all) == 0:
 		return envelope.Reject(envelope.NotForUs, fmt.Errorf("no key of ours fits %s and the size or curve of the message%s", ways[0].header.alg, unpermitted(c, ways[0])), addressed(c, t, "")...)
 	}
-	for _, id := range addressed(c, t, "") {
-		if !slices.Contains(tried, id) {
-			tried = append(tried, id)
-		}
-	}
+	cause := errors.New("decrypts under no key of ours")
 	for _, k := range all {
 		if alg := k.to.header.alg; k.Named() && (alg == RSAOAEP || alg == RSAOAEP256) {
-			return envelope.Reject(envelope.NotForUs, fmt.Errorf("the message names our key %s, which does not decrypt it: "+
+			cause = fmt.Errorf("the message names our key %s, which does not decrypt it: "+
 				"it was encrypted to another key under that name, or with another hash than %s has, for OAEP itself or for MGF1, where SHA-1 is the default of Java",
-				k.KeyID(), alg), tried...)
+				k.KeyID(), alg)
+			break
 		}
 	}
-	return envelope.Reject(envelope.NotForUs, errors.New("decrypts under no key of ours"), tried...)
+	return search.NotForUs(cause, addressed(c, t, ""))
 }
 
 // addressed returns what the message names: our ID where we know the key. The

@@ -87,12 +87,12 @@ func (e *Envelope) trials(c *exchange.Call, o *outer) ([]trial, error) {
 func groups(all []trial) []exchange.Group[trial, cert.SessionKey] {
 	type kind struct {
 		session *cert.SessionPacket
-		unasked bool
+		remote  bool
 	}
 	var order []kind
 	of := map[kind][]trial{}
 	for _, t := range all {
-		k := kind{t.session, t.Remote() && !t.Named()}
+		k := kind{t.session, t.Remote()}
 		if of[k] == nil {
 			order = append(order, k)
 		}
@@ -100,7 +100,7 @@ func groups(all []trial) []exchange.Group[trial, cert.SessionKey] {
 	}
 	rank := func(k kind) int {
 		switch {
-		case k.unasked:
+		case exchange.Unasked(of[k][0]): // a packet names all keys that it fits, or hides
 			return 2
 		case k.session.IsRSA():
 			return 1
@@ -110,14 +110,7 @@ func groups(all []trial) []exchange.Group[trial, cert.SessionKey] {
 	slices.SortStableFunc(order, func(a, b kind) int { return cmp.Compare(rank(a), rank(b)) })
 	var out []exchange.Group[trial, cert.SessionKey]
 	for _, k := range order {
-		for rest := of[k]; len(rest) != 0; {
-			n := 1
-			for n < len(rest) && rest[n].Remote() == rest[0].Remote() {
-				n++
-			}
-			out = append(out, exchange.Group[trial, cert.SessionKey]{Trials: rest[:n], Implicit: k.session.IsRSA()})
-			rest = rest[n:]
-		}
+		out = append(out, exchange.Group[trial, cert.SessionKey]{Trials: of[k], Implicit: k.session.IsRSA()})
 	}
 	return out
 }
@@ -167,7 +160,7 @@ func (e *Envelope) decrypt(c *exchange.Call, o *outer, attempt func(sk cert.Sess
 	case search.Outage != nil:
 		return nil, search.Outage
 	}
-	return nil, d.reject(c, search.Tried)
+	return nil, d.reject(c, search)
 }
 
 // errBodies ends a search that has decrypted the body as often as a message is worth.
@@ -210,8 +203,8 @@ func (d *decryption) try(one exchange.Candidate[trial, cert.SessionKey]) (bool, 
 	return true, nil
 }
 
-// reject says why nothing opened, after the keys of ours that were tried.
-func (d *decryption) reject(c *exchange.Call, tried []keyset.ID) error {
+// reject says why nothing opened.
+func (d *decryption) reject(c *exchange.Call, search *exchange.Search[trial, cert.SessionKey]) error {
 	named := addressed(c, d.o)
 	switch {
 	case d.refused != nil:
@@ -220,15 +213,10 @@ func (d *decryption) reject(c *exchange.Call, tried []keyset.ID) error {
 		return envelope.Reject(envelope.Corrupt, seipd.ErrIntegrity, named...)
 	case d.bodies == 0 && toRevoked(c, d.o):
 		return envelope.Reject(envelope.RevokedRecipient, errors.New("the message names a revoked key"), named...)
-	case len(tried) == 0:
+	case len(search.Tried) == 0:
 		return envelope.Reject(envelope.NotForUs, notForUs(c, d.o), named...)
 	}
-	for _, id := range named {
-		if !slices.Contains(tried, id) {
-			tried = append(tried, id)
-		}
-	}
-	return envelope.Reject(envelope.NotForUs, errors.New("decrypts under no key of ours"), tried...)
+	return search.NotForUs(errors.New("decrypts under no key of ours"), named)
 }
 
 // notForUs says why no key of ours was tried.

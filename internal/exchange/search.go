@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -65,15 +66,17 @@ func NewSearch[T Trial, K any](c *Call, unwrap func(context.Context, T) (K, int,
 // because each costs a call of a service.
 func Sort[T Trial](c *Call, all []T) {
 	Order(c, all, T.Component, T.Named)
-	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(unasked(a), unasked(b)) })
+	rank := func(t T) int {
+		if Unasked(t) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
-func unasked(t Trial) int {
-	if t.Remote() && !t.Named() {
-		return 1
-	}
-	return 0
-}
+// Unasked reports whether a trial is of a remote key that the message does not name.
+func Unasked(t Trial) bool { return t.Remote() && !t.Named() }
 
 // Run offers the candidates of the groups to try, in order, until it reports that one
 // opened the content, which Run returns, or returns an error. A trial is made alone if
@@ -102,6 +105,18 @@ func (s *Search[T, K]) Run(groups []Group[T, K], try func(Candidate[T, K]) (open
 		}
 	}
 	return nil, nil
+}
+
+// NotForUs returns the rejection of a message that no key opened: after the keys that were
+// tried, it names those that the message names.
+func (s *Search[T, K]) NotForUs(cause error, named []keyset.ID) error {
+	ids := slices.Clone(s.Tried)
+	for _, id := range named {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return envelope.Reject(envelope.NotForUs, cause, ids...)
 }
 
 // next takes the next group off the list or, of groups of one local trial each that
