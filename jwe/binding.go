@@ -21,16 +21,16 @@ func newNumber() string {
 
 // bind writes what keeps a message from being taken for another: the parties,
 // the date, a number, the context. All of it is signed.
-func (e *Envelope) bind(h *writer, c *exchange.Call, of jws) {
-	if of.main && e.c.Self != "" {
+func (e *Envelope) bind(h *writer, c *exchange.Call, number string, layer envelope.Layer) {
+	if e.speaks(layer) && e.c.Self != "" {
 		h.text("iss", e.c.Self)
 		h.text("aud", e.c.Partner)
 	}
 	if !e.c.Bare {
 		h.value("iat", c.At.Unix())
-		h.text("jti", of.number)
+		h.text("jti", number)
 	}
-	if of.main && e.c.SealContext != "" {
+	if e.speaks(layer) && e.c.SealContext != "" {
 		h.text(contextParameter, e.c.SealContext)
 	}
 }
@@ -51,7 +51,7 @@ var (
 // it: of the message, the one inside speaks.
 func (j *judge) says(header map[string]any) (exchange.Statement, *exchange.Refusal) {
 	e := j.e
-	if j.layer == envelope.Outer && e.c.Layers == SignEncryptSign {
+	if !e.speaks(j.layer) {
 		out := exchange.Statement{Ageless: true}
 		return out, dates(&out, header, nil)
 	}

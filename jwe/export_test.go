@@ -22,7 +22,7 @@ func SignAround(ctx context.Context, e *Envelope, sealed []byte) string {
 		if err != nil {
 			return nil, err
 		}
-		return e.signAround(c, by, sealed, jws{number: newNumber(), layer: envelope.Outer})
+		return e.signAround(c, by, sealed, newNumber())
 	})
 	if err != nil {
 		panic(err)

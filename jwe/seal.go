@@ -14,8 +14,9 @@ import (
 
 // Seal implements [envelope.Envelope]. It returns an error if payload is longer
 // than [Config.MaxSize], one that wraps [envelope.ErrNoKey] if a party has no key
-// to seal with, and one that wraps [keyset.ErrUnavailable] if a remote key could
-// not sign.
+// to seal with or an active one that may not be used, and one that wraps
+// [keyset.ErrUnavailable] if a remote key could not be asked to sign. What a remote key
+// answers wrongly is an error that wraps neither.
 func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	return e.x.Seal(ctx, func(c *exchange.Call) ([]byte, error) {
 		out, err := e.seal(c, payload)
@@ -64,9 +65,9 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return e.signAround(c, by, sealed, jws{main: true, number: number, layer: envelope.Outer})
+		return e.signAround(c, by, sealed, number)
 	}
-	signers, size, err := e.signers(c, by, len(payload), jws{main: true, number: number})
+	signers, size, err := e.signers(c, by, len(payload), number, envelope.Inner)
 	if err != nil {
 		return nil, err
 	}
@@ -80,19 +81,19 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if err != nil || e.c.Layers == SignThenEncrypt {
 		return sealed, err
 	}
-	return e.signAround(c, by, sealed, jws{number: number, layer: envelope.Outer})
+	return e.signAround(c, by, sealed, number)
 }
 
-// A jws says which of the signatures of a message is made.
-type jws struct {
-	main   bool // it speaks of the message: it has the header of the Config
-	number string
-	layer  envelope.Layer
+// speaks reports whether the signature of a layer speaks of the message: it has the
+// header of the Config, and says when the message was made and whom it is for. Of a
+// message with two layers, only the inner one does.
+func (e *Envelope) speaks(layer envelope.Layer) bool {
+	return layer == envelope.Inner || e.c.Layers == EncryptThenSign
 }
 
 // signAround returns the JWS around a JWE.
-func (e *Envelope) signAround(c *exchange.Call, by []keyset.Key, sealed []byte, of jws) ([]byte, error) {
-	signers, size, err := e.signers(c, by, len(sealed), of)
+func (e *Envelope) signAround(c *exchange.Call, by []keyset.Key, sealed []byte, number string) ([]byte, error) {
+	signers, size, err := e.signers(c, by, len(sealed), number, envelope.Outer)
 	if err != nil {
 		return nil, err
 	}
@@ -101,16 +102,16 @@ func (e *Envelope) signAround(c *exchange.Call, by []keyset.Key, sealed []byte, 
 
 // signers returns the keys with their headers, and the size of a JWS by all of them,
 // or more.
-func (e *Envelope) signers(c *exchange.Call, by []keyset.Key, payload int, of jws) (out []signer, size int, err error) {
+func (e *Envelope) signers(c *exchange.Call, by []keyset.Key, payload int, number string, layer envelope.Layer) (out []signer, size int, err error) {
 	var more []parameter
-	if of.main {
+	if e.speaks(layer) {
 		if more, err = made(c.Context(), e.signedHeader, c.At); err != nil {
 			return nil, 0, err
 		}
 	}
 	total := encoded(int64(payload)) + 128 // for the tag, and for the members in JSON
 	for _, key := range by {
-		s, err := e.signer(c, key, of, more)
+		s, err := e.signer(c, key, number, layer, more)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -152,7 +153,7 @@ func (s signer) size() int64 {
 	return int64(len(s.protected)) + encoded(int64(s.key.signatureSize())) + 64
 }
 
-func (e *Envelope) signer(c *exchange.Call, by keyset.Key, of jws, more []parameter) (signer, error) {
+func (e *Envelope) signer(c *exchange.Call, by keyset.Key, number string, layer envelope.Layer, more []parameter) (signer, error) {
 	k, err := materialOf(by)
 	if err != nil {
 		return signer{}, err
@@ -167,12 +168,12 @@ func (e *Envelope) signer(c *exchange.Call, by keyset.Key, of jws, more []parame
 	h := newWriter()
 	h.text("alg", string(alg))
 	h.text("kid", k.kid(keyset.Signing))
-	e.bind(h, c, of)
+	e.bind(h, c, number, layer)
 	protected, err := h.finish(more)
 	if err != nil {
 		return signer{}, fmt.Errorf("header of the JWS: %w", err)
 	}
-	return signer{by, k, alg, base64url.AppendEncode(nil, protected), of.layer}, nil
+	return signer{by, k, alg, base64url.AppendEncode(nil, protected), layer}, nil
 }
 
 // signature returns the signature of s over a digest, and enters it into the account.
