@@ -42,7 +42,7 @@ func (e *Envelope) openOuter(c *exchange.Call, message []byte) (*envelope.Messag
 	if err != nil {
 		return nil, err
 	}
-	if err := verdicts.FillOuter(&envelope.Message{}); err != nil {
+	if err := verdicts.Rejection(); err != nil {
 		return nil, err
 	}
 	m, err := e.openSealed(c, sealed)
@@ -73,11 +73,9 @@ func (e *Envelope) claimsInside(c *exchange.Call, m *envelope.Message) error {
 	return envelope.Reject(refused.Reason, refused.Cause, by...)
 }
 
-// openSealed takes a JWE.
+// openSealed takes a JWE, of at most [maxSealed]: open or, inside of a JWS, verify has
+// seen to that.
 func (e *Envelope) openSealed(c *exchange.Call, sealed []byte) (*envelope.Message, error) {
-	if int64(len(sealed)) > maxSealed(e.c.MaxSize) {
-		return nil, envelope.Reject(envelope.TooLarge, fmt.Errorf("JWE of %d bytes: %w of %d", len(sealed), errTooLarge, maxSealed(e.c.MaxSize)))
-	}
 	t, err := parseSealed(sealed)
 	if err != nil {
 		return nil, malformed(around(sealed, err))

@@ -155,17 +155,23 @@ func (v *Verdicts) note(r envelope.Reason, cause error, ids ...keyset.ID) {
 	}
 }
 
-// Fill enters the verdicts into m, or returns the rejection if no signature
-// counts.
+// Rejection returns the rejection of the message if no signature counts, and else nil.
+func (v *Verdicts) Rejection() error {
+	switch {
+	case len(v.signers) != 0:
+		return nil
+	case v.exhausted != nil:
+		return v.exhausted
+	case v.reason == "":
+		return envelope.Reject(envelope.Unsigned, nil)
+	}
+	return envelope.Reject(v.reason, v.cause, v.keys...)
+}
+
+// Fill enters the verdicts into m, or returns their [Verdicts.Rejection].
 func (v *Verdicts) Fill(m *envelope.Message) error {
-	if len(v.signers) == 0 {
-		if v.exhausted != nil {
-			return v.exhausted
-		}
-		if v.reason == "" {
-			return envelope.Reject(envelope.Unsigned, nil)
-		}
-		return envelope.Reject(v.reason, v.cause, v.keys...)
+	if err := v.Rejection(); err != nil {
+		return err
 	}
 	m.Signers, m.Ignored, m.Unknown = v.signers, v.ignored, v.unknown
 	m.Bound, m.Header = v.bound, v.header
