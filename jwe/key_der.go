@@ -13,13 +13,15 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
+var errParse = errors.New("it does not parse")
+
 // sniffDER tells the structures apart in which keys are written: by what their outer
 // sequence holds, not by what somebody wrote over it.
 func sniffDER(der []byte) (what string, f finding, err error) {
 	var outer asn1.RawValue
 	rest, err := asn1.Unmarshal(der, &outer)
 	if err != nil || outer.Class != asn1.ClassUniversal || outer.Tag != asn1.TagSequence || !outer.IsCompound {
-		return "ASN.1", f, errors.New("it does not parse")
+		return "ASN.1", f, errParse
 	}
 	if len(rest) != 0 {
 		return "ASN.1", f, errors.New("bytes after its end")
@@ -64,7 +66,7 @@ func sniffDER(der []byte) (what string, f finding, err error) {
 	}
 	if err != nil {
 		if _, named := errors.AsType[*unsupportedError](err); !named {
-			err = errors.New("it does not parse")
+			err = errParse
 		}
 		return what, finding{}, err
 	}
@@ -126,10 +128,7 @@ func parsePublic(der []byte) (crypto.PublicKey, []Algorithm, error) {
 	}
 	var info spki
 	if rest, err := asn1.Unmarshal(der, &info); err != nil || len(rest) != 0 {
-		return nil, nil, errors.New("it does not parse")
-	}
-	if !info.Algorithm.Algorithm.Equal(oidPSS) {
-		return nil, nil, unsupported(info.Algorithm)
+		return nil, nil, errParse
 	}
 	algs, err := pssAlgorithms(info.Algorithm)
 	if err != nil {
@@ -150,10 +149,7 @@ func parsePrivate(der []byte) (crypto.PrivateKey, []Algorithm, error) {
 	}
 	var info pkcs8
 	if _, err := asn1.Unmarshal(der, &info); err != nil {
-		return nil, nil, errors.New("it does not parse")
-	}
-	if !info.Algorithm.Algorithm.Equal(oidPSS) {
-		return nil, nil, unsupported(info.Algorithm)
+		return nil, nil, errParse
 	}
 	algs, err := pssAlgorithms(info.Algorithm)
 	if err != nil {
@@ -179,16 +175,20 @@ type pssParameters struct {
 	Trailer int                      `asn1:"explicit,tag:3,optional,default:1"`
 }
 
-// pssAlgorithms returns what a key of id-RSASSA-PSS may sign with. The salt length of
-// its parameters is the least that is allowed.
+// pssAlgorithms returns what a key of id-RSASSA-PSS may sign with, and an error that
+// names a key of any other type. The salt length of its parameters is the least that is
+// allowed.
 func pssAlgorithms(id pkix.AlgorithmIdentifier) ([]Algorithm, error) {
+	if !id.Algorithm.Equal(oidPSS) {
+		return nil, unsupported(id)
+	}
 	if len(id.Parameters.FullBytes) == 0 {
 		return []Algorithm{PS256, PS384, PS512}, nil
 	}
 	var p pssParameters
 	var mgfHash pkix.AlgorithmIdentifier
 	if _, err := asn1.Unmarshal(id.Parameters.FullBytes, &p); err != nil {
-		return nil, errors.New("it does not parse")
+		return nil, errParse
 	}
 	if _, err := asn1.Unmarshal(p.MGF.Parameters.FullBytes, &mgfHash); err != nil {
 		return nil, &unsupportedError{"an RSASSA-PSS key (id-RSASSA-PSS) for SHA-1"}
@@ -228,7 +228,7 @@ func unsupported(id pkix.AlgorithmIdentifier) error {
 		return &unsupportedError{`an EC key with its curve written out; name the curve with "openssl ec -param_enc named_curve"`}
 	}
 	if supportedCurves[curve.String()] {
-		return errors.New("it does not parse")
+		return errParse
 	}
 	return named("a key on the curve ", curve)
 }
@@ -265,7 +265,7 @@ func explained(der []byte) error {
 		Curve   asn1.ObjectIdentifier `asn1:"optional,explicit,tag:0"`
 	}
 	if _, err := asn1.Unmarshal(der, &key); err != nil || len(key.Curve) == 0 || supportedCurves[key.Curve.String()] {
-		return errors.New("it does not parse")
+		return errParse
 	}
 	return named("a key on the curve ", key.Curve)
 }
