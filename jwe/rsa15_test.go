@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -195,15 +194,11 @@ func TestRSA15AsksAllOthers(t *testing.T) {
 
 // Under GODEBUG=fips140=only the waiver is an error of New, and nothing panics.
 func TestRSA15UnderFIPS(t *testing.T) {
-	if os.Getenv("SEALWAX_TEST_FIPS") == "1" {
+	if os.Getenv("SEALWAX_TEST_FIPS") != "" {
 		k := encryption(t, "dec", newEC(t, curve256))
 		_, err := jwe.New(jwe.Config{Own: set(t, k), Peer: set(t, k.Public().(*jwe.Key)), Waive: waivedRSA15()})
 		require.ErrorContains(t, err, "fips140=only")
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRSA15UnderFIPS$", "-test.v")
-	cmd.Env = append(os.Environ(), "SEALWAX_TEST_FIPS=1", "GODEBUG=fips140=only")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	assert.Contains(t, string(out), "--- PASS: TestRSA15UnderFIPS")
+	inMode(t, "TestRSA15UnderFIPS", "only")
 }
