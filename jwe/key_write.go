@@ -72,7 +72,8 @@ func WriteJWKSet(w io.Writer, s *keyset.Set) error {
 }
 
 // jwks returns the members of k, private ones included if k has them, once for each of
-// the algorithms that k is bound to. A key that is bound to none has an entry for each use, or one with "key_ops".
+// the algorithms that k is bound to. A key that is bound to none has an entry for each
+// use, or one with "key_ops".
 func (k *Key) jwks() ([]map[string]any, error) {
 	members, err := k.numbers()
 	if err != nil {

@@ -11,13 +11,15 @@ import (
 )
 
 // OpenFile returns a [keyset.Opener] for sources "file:NAME" in fsys: whatever
-// [ReadKeys] reads, of which it takes the key that the manifest names. Use [os.Root.FS], [os.DirFS], an embed.FS, or a map in tests.
+// [ReadKeys] reads, of which it takes the key that the manifest names. Use [os.Root.FS],
+// [os.DirFS], an embed.FS, or a map in tests.
 //
 // The use in the manifest says what a key is for that does not say so itself, and
 // narrows what a key is for that says more: a file that lists a key once more, for
 // another use, widens nothing. "file:NAME#RSA1_5", and so with every algorithm, binds the
-// key to it, as [Key.WithAlgorithm] does: PEM and certificates cannot say it. The name in the manifest is the "kid" of the key, whatever its file says: partners find
-// a key by its kid alone.
+// key to it, as [Key.WithAlgorithm] does: PEM and certificates cannot say it. The name in
+// the manifest is the "kid" of the key, whatever its file says: partners find a key by
+// its kid alone.
 func OpenFile(fsys fs.FS) keyset.Opener {
 	return func(_ context.Context, k keyset.ManifestKey) (keyset.Material, error) {
 		name, ok := strings.CutPrefix(k.Source, "file:")
@@ -107,7 +109,7 @@ func (k *Key) narrowed(use keyset.Use) *Key {
 
 // manifestUse is the use that a manifest spells, zero for none.
 func manifestUse(text string) keyset.Use {
-	for _, u := range []keyset.Use{keyset.Signing, keyset.Encryption, keyset.Signing | keyset.Encryption} {
+	for _, u := range []keyset.Use{keyset.Signing, keyset.Encryption, bothUses} {
 		if u.String() == text {
 			return u
 		}
