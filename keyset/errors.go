@@ -55,8 +55,16 @@ var (
 	ErrStale = errors.New("keyset: revision is not newer")
 
 	// ErrConflict is returned when the revision of a set is the one already
-	// in force, and the set is not, and when a file is no longer what was read.
+	// in force, and the set is not, and when a store no longer holds what was read.
 	ErrConflict = errors.New("keyset: changed by somebody else")
+
+	// ErrReadOnly is returned by a [Store] or [Reports] that cannot be written, such
+	// as a mounted ConfigMap.
+	ErrReadOnly = errors.New("keyset: the store cannot be written")
+
+	// ErrLagging is returned when a step would rely on what some replica has not
+	// loaded yet; see [LaggingError].
+	ErrLagging = errors.New("keyset: not all replicas are ready")
 
 	// ErrUnavailable is wrapped by every error of a key service that does not
 	// depend on the message. Package envelope never reports such an error as

@@ -25,6 +25,21 @@ type Loader interface {
 	Load(ctx context.Context, known Version) ([]byte, Version, error)
 }
 
+// A Store keeps one manifest where several processes read and replace it, as a file, a
+// key of etcd, or a document does. It deals in bytes: what they mean, and what is wrong
+// with them, [Step] and [Follow] decide. It is safe for concurrent use.
+type Store interface {
+	Loader
+
+	// Swap stores data if the given version is in force, the zero Version meaning
+	// that there is nothing yet. It returns the version of data. The error wraps
+	// [ErrConflict], and nothing was stored, if another version is in force; and
+	// [ErrReadOnly] if the store cannot be written. Any other error means that data
+	// may or may not have been stored. What Load returns afterwards is what was
+	// stored, or something newer. Swap does not keep data.
+	Swap(ctx context.Context, old Version, data []byte) (Version, error)
+}
+
 // lookAgain is how often a file is read while nothing changes. It bounds how long a
 // revocation waits.
 const lookAgain = time.Second
