@@ -24,7 +24,7 @@ func (s *Set) with(e *entry) (*Set, error) {
 	}
 	t, err := build(revision, append(slices.Clone(s.keys), e))
 	if err == nil {
-		t.removed = s.removed
+		t.traces = s.traces
 	}
 	return t, err
 }

@@ -149,8 +149,8 @@ func (s *Set) Check(at time.Time, r Requirements) []Finding {
 	if !s.other(nil, func(e *entry) bool { return e.opensAt(at) }) {
 		findings = append(findings, Finding{"", NoOpener, at})
 	}
-	for _, t := range s.removed {
-		if at.Sub(t.At) < r.Trace {
+	for _, t := range s.traces {
+		if t.ID != "" && at.Sub(t.At) < r.Trace {
 			findings = append(findings, Finding{t.ID, Unchecked, t.At})
 		}
 	}

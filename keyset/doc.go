@@ -62,6 +62,8 @@
 //	a key that opens no longer does           another key that opens now                        ErrLastOpener  start
 //	a key goes, or no longer opens            the key was not used for the idle time            ErrBusy
 //	a key that opens no longer does           another key has opened since it last did          ErrUnproven
+//	a key that has not sealed comes to seal   in a Step, all replicas have loaded it            ErrLagging
+//	a key goes, or no longer opens            in a Step, no replica seals with it any more      ErrLagging
 //
 // The rows that end in "start" are asked, too, of a ring that starts with its first
 // manifest: of a key that is retiring there, or has a bound, the manifest itself tells
@@ -89,16 +91,18 @@
 // [Ring.RemoveUnchecked] with the reason in place of usage. Both leave their trace in
 // the manifest. A manifest that lacks a key is asked for usage whatever traces it has.
 //
-// # Files and fleets
+// # Stores and fleets
 //
-// A [Manifest] is a set as it is stored, without its secrets. A program follows one
-// with [Follow]. What the rules refuse stays as it was, and holds back nothing but what
-// relies on it; [Outcome] lists it. A ring that followed manifests is as one that was
-// just started from the last of them, wherever nothing was refused.
+// A [Manifest] is a set as it is stored, without its secrets. A [Store] keeps one: a
+// [File], or an adapter to a distributed store. A program follows it with [Follow].
+// What the rules refuse stays as it was, and holds back nothing but what relies on it;
+// [Outcome] lists it. A ring that followed manifests is as one that was just started from
+// the last of them, wherever nothing was refused.
 //
-// Any number of replicas may follow one manifest, one after
-// the other and after a pause, if every step waits for all of them where this
-// table says so:
+// [Step] makes a step in a store, as many operators at once as like, and without any
+// secret. Any number of replicas may follow the store, one after the other and after a
+// pause, because Step waits for all of them where this table says so: it refuses the step,
+// with [ErrLagging] and the names of the replicas that are not ready.
 //
 //	step     all replicas first?            because otherwise
 //	add      -                              (a key that is not there yet opens nothing)
@@ -106,13 +110,21 @@
 //	promote  yes: all have added, on both   messages are sealed with a key that some
 //	         sides                          replica does not know
 //	retire   no                             (the old key still opens everywhere)
-//	remove   yes: all have retired, and     some replica still seals with it; merge the
-//	         been idle on all               reports of all with [Ring.Merge] first
+//	remove   yes: all have retired, and     some replica still seals with it, or is still
+//	         been idle on all               sent messages that only it opens
 //	revoke   no, as fast as possible        each replica that has not heard of it still
 //	                                        trusts the key
 //
 // In short: everybody opens with a key before anybody seals with it, and nobody
 // seals with it any more before anybody stops opening with it.
+//
+// Step knows of the replicas what they say themselves: each publishes a [Report] where it
+// follows, [ReportTo]. A replica is ready if it has loaded the manifest that the step
+// begins with, has refused nothing of the key, and is not silent. It counts from its
+// first report on, until an operator says that it is gone, [Ring.Forget]: one that is cut
+// off goes on with its old keys, and nobody can tell it from one that has ended. Of the
+// other party's replicas nothing is known but what the other party says: that is the
+// evidence which [Ring.Acknowledge] records.
 //
 // # Published keys
 //

@@ -2,7 +2,7 @@ package keyset
 
 import "strings"
 
-// RevokeIn is RevokeFile without the file.
+// RevokeIn revokes a key in bytes, as a Step does it in those of a store.
 var RevokeIn = revokeIn
 
 // RuleTable returns the rules as the package documentation lists them.
@@ -22,7 +22,7 @@ var started = map[bool]string{true: "start"}
 
 var errorNames = map[error]string{
 	ErrTransition: "ErrTransition", ErrIncomplete: "ErrIncomplete", ErrUnproven: "ErrUnproven",
-	ErrLastActive: "ErrLastActive", ErrLastOpener: "ErrLastOpener", ErrBusy: "ErrBusy",
+	ErrLastActive: "ErrLastActive", ErrLastOpener: "ErrLastOpener", ErrBusy: "ErrBusy", ErrLagging: "ErrLagging",
 }
 
 // StepTable returns the states that a step, or a manifest alone, leads to.

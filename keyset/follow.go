@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,10 +18,13 @@ type Follower struct {
 	reload  []ReloadOption
 	observe func(Outcome, error)
 	again   time.Duration
+	reports *reporter // nil without reports
 
+	telling  sync.Mutex // held while observe runs
 	version  Version
-	manifest *Manifest // of that version; nil if it is none
-	failed   string    // the last error of the store
+	manifest *Manifest              // of that version; nil if it is none
+	failed   string                 // the last error of the store
+	problem  atomic.Pointer[string] // what last kept the ring from following, for the report
 }
 
 // A FollowOption changes how a [Follower] works.
@@ -27,9 +32,40 @@ type FollowOption func(*Follower) error
 
 // OnOutcome names a function that is told what came of every reload that changed
 // something, was refused something, or failed: for logs and monitors. It is called by
-// Follow and by Run, never at the same time. A refusal that stays is told each time.
+// Follow, by Run, and by End, never at the same time. A refusal that stays is told each time.
 func OnOutcome(f func(Outcome, error)) FollowOption {
 	return func(w *Follower) error { w.observe = f; return nil }
+}
+
+// ReportTo lets the follower publish what the ring has loaded, refused, and used, under a
+// name that stays the same when the process is restarted, such as that of a host or of a
+// pod of a StatefulSet: after each load, and every so often (zero means one minute).
+// [Step] waits for all replicas that report. A replica that has not reported for three
+// times as long is silent.
+//
+// Follow takes in the last report of the replica, so that what the process before this one
+// has counted is not lost; see [Ring.Resume]. [Follower.End] publishes the last one. If
+// the reports cannot be written, the follower tells it, and follows all the same.
+//
+// Two processes under one name are found, and told to [OnOutcome] of both with an error
+// that wraps [ErrConflict]; until one of them ends, keys count as used, and steps wait.
+func ReportTo(reports Reports, replica string, every time.Duration) FollowOption {
+	return func(w *Follower) error {
+		if reports == nil {
+			return errors.New("keyset: nil reports")
+		}
+		if err := checkReplica(replica); err != nil {
+			return fmt.Errorf("keyset: %w", err)
+		}
+		if every == 0 {
+			every = time.Minute
+		}
+		if every < 0 {
+			return fmt.Errorf("keyset: reports every %v", every)
+		}
+		w.reports = newReporter(w, reports, replica, every)
+		return nil
+	}
 }
 
 // ReloadWith gives options to every [Ring.Reload].
@@ -77,6 +113,9 @@ func Follow(ctx context.Context, r *Ring, from Loader, open Opener, opts ...Foll
 	if err := w.take(ctx, raw, version); err != nil {
 		return nil, err
 	}
+	if w.reports != nil {
+		w.reports.first(ctx)
+	}
 	return w, nil
 }
 
@@ -84,6 +123,11 @@ func Follow(ctx context.Context, r *Ring, from Loader, open Opener, opts ...Foll
 // the manifest, or a key, the ring keeps the keys that it has, and Run tries again; but
 // revocations take effect, even those of a manifest that cannot be read as a whole.
 func (w *Follower) Run(ctx context.Context) error {
+	if w.reports != nil {
+		done := make(chan struct{})
+		go func() { defer close(done); w.reports.run(ctx) }()
+		defer func() { <-done }()
+	}
 	for ctx.Err() == nil {
 		wait, cancel := context.WithTimeout(ctx, w.again)
 		raw, version, err := w.from.Load(wait, w.version)
@@ -107,17 +151,48 @@ func (w *Follower) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// End publishes the last report of the process, if it reports at all. Call it when Run has
+// returned and no envelope uses the ring any more: the next process of the replica then
+// knows every use, and a [Step] with [ForgetAfter] need not wait for one that comes no
+// more. ctx bounds it.
+func (w *Follower) End(ctx context.Context) error {
+	if w.reports == nil {
+		return nil
+	}
+	return w.reports.publish(ctx, true)
+}
+
+// note keeps what keeps the ring from following, for the report.
+func (w *Follower) note(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	w.problem.Store(&text)
+}
+
+// say calls observe, once at a time.
+func (w *Follower) say(o Outcome, err error) {
+	w.telling.Lock()
+	defer w.telling.Unlock()
+	w.observe(o, err)
+}
+
 // lost tells an error of the store, once for as long as it stays the same.
 func (w *Follower) lost(err error) {
 	if err.Error() != w.failed {
 		w.failed = err.Error()
-		w.observe(Outcome{Revision: w.ring.Outcome().Revision}, err)
+		w.note(err)
+		w.say(Outcome{Revision: w.ring.Outcome().Revision}, err)
 	}
 }
 
 // take brings the ring up to what the store has. The known version is tried again.
 func (w *Follower) take(ctx context.Context, raw []byte, version Version) (err error) {
 	w.failed = ""
+	if w.reports != nil {
+		defer w.reports.loaded()
+	}
 	if version != w.version {
 		// Also if it cannot be read: the same bytes say nothing else later.
 		w.version = version
@@ -129,8 +204,9 @@ func (w *Follower) take(ctx context.Context, raw []byte, version Version) (err e
 		return nil
 	}
 	o, err := w.ring.Reload(ctx, w.manifest, w.open, w.reload...)
+	w.note(err)
 	if o.Changed || len(o.Refused) != 0 || err != nil {
-		w.observe(o, err)
+		w.say(o, err)
 	}
 	return err
 }
@@ -147,6 +223,7 @@ func (w *Follower) read(raw []byte) (*Manifest, error) {
 		o.Revoked = w.ring.RevokeAll(broken.Revoked...)
 		o.Changed = len(o.Revoked) != 0
 	}
-	w.observe(o, err)
+	w.note(err)
+	w.say(o, err)
 	return nil, err
 }

@@ -40,15 +40,38 @@ type Manifest struct {
 	Format   Format        `json:"format"`
 	Private  bool          `json:"private"`
 	Keys     []ManifestKey `json:"keys"`
-	Removed  []Removal     `json:"removed,omitempty"` // the traces of [Ring.RemoveUnchecked], oldest first
+	Traces   []Trace       `json:"traces,omitempty"` // oldest first
 }
 
-// A Removal is the trace of a key that a person removed without asking how it was used.
-// It is for people, and decides nothing: the key may come back.
-type Removal struct {
-	ID     ID        `json:"id"`
-	At     time.Time `json:"at"`
-	Reason string    `json:"reason"`
+// A Trace is what is left of a person's word that stood for a question: of a key that
+// [Ring.RemoveUnchecked] removed without asking how it was used, or of a replica that
+// [Ring.Forget] lets nobody wait for. It is for people, and decides nothing: the key,
+// or the replica, may come back.
+type Trace struct {
+	ID      ID        `json:"id,omitempty"`      // the key, if it is about one
+	Replica string    `json:"replica,omitempty"` // the replica, if it is about one
+	At      time.Time `json:"at"`
+	Reason  string    `json:"reason"`
+}
+
+func (t Trace) check() error {
+	switch {
+	case (t.ID == "") == (t.Replica == ""):
+		return errors.New("it names neither a key nor a replica, or both")
+	case t.ID != "" && !printable(t.ID):
+		return fmt.Errorf("the ID %.64q is not printable", t.ID)
+	case t.Replica != "" && checkReplica(t.Replica) != nil:
+		return checkReplica(t.Replica)
+	case t.At.IsZero():
+		return errors.New("it has no time")
+	case strings.TrimSpace(t.Reason) == "":
+		return errors.New("it has no reason")
+	}
+	return nil
+}
+
+func (t Trace) same(u Trace) bool {
+	return t.ID == u.ID && t.Replica == u.Replica && t.At.Equal(u.At) && t.Reason == u.Reason
 }
 
 // A ManifestKey is one key of a [Manifest].
@@ -79,7 +102,7 @@ const (
 	manifestVersion = 1
 	maxManifest     = 1 << 20 // bytes
 	maxManifestKeys = 4096    // revoked ones stay in it for ever
-	maxRemoved      = 256     // newest traces that are kept
+	maxTraces       = 256     // newest traces that are kept
 )
 
 // ReadManifest reads one manifest of at most 1 MiB from r.
@@ -116,9 +139,9 @@ func (m *Manifest) normal() *Manifest {
 	for n := range c.Keys {
 		c.Keys[n].ID = normal(m.Format, c.Keys[n].ID)
 	}
-	c.Removed = slices.Clone(m.Removed)
-	for n := range c.Removed {
-		c.Removed[n].ID = normal(m.Format, c.Removed[n].ID)
+	c.Traces = slices.Clone(m.Traces)
+	for n := range c.Traces {
+		c.Traces[n].ID = normal(m.Format, c.Traces[n].ID)
 	}
 	return &c
 }
@@ -185,12 +208,12 @@ func (m *Manifest) check() error {
 			live++
 		}
 	}
-	if len(m.Removed) > maxManifestKeys {
-		problem("%d traces of removed keys, at most %d", len(m.Removed), maxManifestKeys)
+	if len(m.Traces) > maxManifestKeys {
+		problem("%d traces, at most %d", len(m.Traces), maxManifestKeys)
 	}
-	for n, r := range m.Removed {
-		if !printable(r.ID) || r.At.IsZero() || strings.TrimSpace(r.Reason) == "" {
-			problem("removed key number %d (%.64q): it needs a printable ID, a time, and a reason", n+1, r.ID)
+	for n, t := range m.Traces {
+		if err := t.check(); err != nil {
+			problem("trace number %d: %w", n+1, err)
 		}
 	}
 	if live > MaxKeys {
@@ -231,9 +254,9 @@ func (m *Manifest) encode() ([]byte, error) {
 		}
 		c.Keys[n] = k
 	}
-	c.Removed = slices.Clone(m.Removed)
-	for n := range c.Removed {
-		c.Removed[n].At = c.Removed[n].At.UTC().Round(0)
+	c.Traces = slices.Clone(m.Traces)
+	for n := range c.Traces {
+		c.Traces[n].At = c.Traces[n].At.UTC().Round(0)
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -250,7 +273,7 @@ func (m *Manifest) encode() ([]byte, error) {
 
 // Manifest returns the manifest of s.
 func (s *Set) Manifest() *Manifest {
-	m := &Manifest{Version: manifestVersion, Revision: s.revision, Format: s.format, Private: s.private, Removed: slices.Clone(s.removed)}
+	m := &Manifest{Version: manifestVersion, Revision: s.revision, Format: s.format, Private: s.private, Traces: slices.Clone(s.traces)}
 	for _, e := range s.keys {
 		k := ManifestKey{
 			ID:        e.info.ID,

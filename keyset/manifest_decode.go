@@ -68,9 +68,9 @@ func (d *decoder) object(to any) error {
 func (d *decoder) field(to any) error {
 	switch to := to.(type) {
 	case *[]ManifestKey:
-		return list(d, to, func(k *ManifestKey) ID { return k.ID })
-	case *[]Removal:
-		return list(d, to, func(r *Removal) ID { return r.ID })
+		return list(d, "key", to, func(k *ManifestKey) ID { return k.ID })
+	case *[]Trace:
+		return list(d, "trace", to, func(t *Trace) ID { return t.ID })
 	case *Outcome:
 		return d.object(to)
 	case *map[ID]Usage:
@@ -88,18 +88,18 @@ func (d *decoder) field(to any) error {
 	return d.value(to)
 }
 
-// list reads an array of objects, which are about keys.
-func list[T any](d *decoder, to *[]T, id func(*T) ID) error {
+// list reads an array of objects, each about a key, or a trace.
+func list[T any](d *decoder, what string, to *[]T, id func(*T) ID) error {
 	if err := d.expect('['); err != nil {
 		return err
 	}
 	for d.More() {
 		if len(*to) == maxManifestKeys {
-			return fmt.Errorf("more than %d keys", maxManifestKeys)
+			return fmt.Errorf("more than %d of them", maxManifestKeys)
 		}
 		var k T
 		if err := d.object(&k); err != nil {
-			return fmt.Errorf("key number %d (%.64q): %w", len(*to)+1, id(&k), err)
+			return fmt.Errorf("%s number %d (%.64q): %w", what, len(*to)+1, id(&k), err)
 		}
 		*to = append(*to, k)
 	}

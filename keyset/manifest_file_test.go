@@ -1,11 +1,8 @@
 package keyset_test
 
 import (
-	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -67,49 +64,4 @@ func TestWriteFileKeepsRevocations(t *testing.T) {
 			assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 		})
 	}
-}
-
-// Many operators at once, each of whom reads, changes, and replaces: no change is lost.
-func TestReplaceFileByManyAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "peer.json")
-	const operators = 12
-	keys := list{{"KEEP", "active"}}
-	for n := range operators {
-		keys = append(keys, [3]string{fmt.Sprintf("K%d", n), "active"})
-	}
-	require.NoError(t, manifestOf(peerVerify, 1, keys...).WriteFile(path))
-	var wg sync.WaitGroup
-	for n := range operators {
-		wg.Go(func() {
-			for {
-				was, err := os.ReadFile(path)
-				if !assert.NoError(t, err) {
-					return
-				}
-				m, err := keyset.ReadManifest(bytes.NewReader(was))
-				if !assert.NoError(t, err, "never half a file") {
-					return
-				}
-				m.Revision++
-				m.Keys[n+1].State = keyset.Revoked
-				err = m.ReplaceFile(path, was)
-				if err == nil {
-					return
-				}
-				if !assert.ErrorIs(t, err, keyset.ErrConflict) {
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
-	m, err := keyset.ReadManifest(bytes.NewReader(raw))
-	require.NoError(t, err)
-	for _, k := range m.Keys[1:] {
-		assert.Equal(t, keyset.Revoked, k.State, "%s", k.ID)
-	}
-	assert.EqualValues(t, 1+operators, m.Revision)
-	assert.ErrorIs(t, m.ReplaceFile(path, []byte("what was there long ago")), keyset.ErrConflict)
 }

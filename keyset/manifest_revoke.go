@@ -9,34 +9,16 @@ import (
 	"strings"
 )
 
-// RevokeFile revokes one key in the named manifest, whatever else is wrong with it, and
-// for as many programs at once as like: an emergency must not wait for a comma.
+// revokeIn returns the bytes with the key revoked, whatever else is wrong with them: an
+// emergency must not wait for a comma.
 //
-// A manifest that can be read gets its next revision, and is written as [Manifest.WriteFile]
-// does. In bytes that are no manifest the state is replaced in the entry of the key, or,
-// if the file has no complete entry of it, an entry that says no more is added at the
-// end. Nothing else changes, and nothing is repaired: the file can be read no better
-// than before, but whoever follows it takes the revocation; see [ManifestError].
+// In bytes that are no manifest the state is replaced in the entry of the key, or, if
+// they have no complete entry of it, an entry that says no more is added at the end.
+// Nothing else changes, and nothing is repaired: they can be read no better than before,
+// but whoever follows them takes the revocation; see [ManifestError]. What is returned is
+// held against what a follower reads in it: the revocations of before, and this one.
 //
-// id is the whole ID: what a part of it or a name means cannot be told in such a file.
-//
-// It returns [ErrNotFound] if a manifest does not list the key, and an error, with
-// nothing written, if the bytes would not say clearly that the key is revoked, as they
-// do not if they list it twice. Call [Ring.RevokeAll] in the programs that run then. It
-// returns nil if the key is revoked there already.
-func RevokeFile(name string, id ID) error {
-	return editFile(name, func(is []byte) ([]byte, error) {
-		next, err := revokeIn(is, id)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		return next, nil
-	})
-}
-
-// revokeIn returns the bytes with the key revoked. What it returns for bytes that are no
-// manifest is held against what a follower reads in it: the revocations of before, and
-// this one.
+// id is the whole ID: what a part of it or a name means cannot be told there.
 func revokeIn(raw []byte, id ID) ([]byte, error) {
 	m, err := ReadManifest(bytes.NewReader(raw))
 	if err == nil {

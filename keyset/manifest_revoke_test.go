@@ -34,9 +34,21 @@ func revokedBy(t testing.TB, raw []byte) []keyset.ID {
 	return broken.Revoked
 }
 
+// step makes a step in the named file, as the only process.
+func step(t testing.TB, path string, f func(*keyset.Ring) error, opts ...keyset.StepOption) error {
+	root, err := os.OpenRoot(filepath.Dir(path))
+	require.NoError(t, err)
+	defer root.Close()
+	return keyset.Step(t.Context(), keyset.File(root, filepath.Base(path)), f, append(opts, keyset.SingleProcess())...)
+}
+
+func revokeIn(t testing.TB, path string, id keyset.ID) error {
+	return step(t, path, func(ring *keyset.Ring) error { return ring.Revoke(id) })
+}
+
 // A key is revoked in a file that is torn anywhere, with nothing else changed, or
 // nothing is written.
-func TestRevokeFile(t *testing.T) {
+func TestRevokeInATornFile(t *testing.T) {
 	const (
 		a = "VamDNkjB0UFLSV4R9DdhXg91WM4hSuqFmYwARf9YsbA"
 		b = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
@@ -77,7 +89,7 @@ func TestRevokeFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "peer.json")
 			require.NoError(t, os.WriteFile(path, []byte(tt.text), 0o600))
-			err := keyset.RevokeFile(path, keyset.ID(tt.id))
+			err := revokeIn(t, path, keyset.ID(tt.id))
 			raw, readErr := os.ReadFile(path)
 			require.NoError(t, readErr)
 			if tt.want == "" {
@@ -86,14 +98,13 @@ func TestRevokeFile(t *testing.T) {
 					assert.ErrorIs(t, err, tt.err)
 				}
 				assert.ErrorContains(t, err, tt.says)
-				assert.ErrorContains(t, err, path)
 				assert.Equal(t, tt.text, string(raw), "nothing is written")
 				return
 			}
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, string(raw))
 			assert.Contains(t, revokedBy(t, raw), keyset.ID(tt.id))
-			require.NoError(t, keyset.RevokeFile(path, keyset.ID(tt.id)), "emergency scripts run twice")
+			require.NoError(t, revokeIn(t, path, keyset.ID(tt.id)), "emergency scripts run twice")
 			again, err := os.ReadFile(path)
 			require.NoError(t, err)
 			assert.Equal(t, string(raw), string(again))
@@ -104,7 +115,7 @@ func TestRevokeFile(t *testing.T) {
 	const fingerprint = "AB12CD34EF56AB12CD34EF56AB12CD34EF56AB12"
 	path := filepath.Join(t.TempDir(), "own.json")
 	require.NoError(t, manifestOf(peerCert, 4, list{{fingerprint, "active"}, {"B", "active"}}...).WriteFile(path))
-	require.NoError(t, keyset.RevokeFile(path, "0x"+keyset.ID(strings.ToLower(fingerprint))))
+	require.NoError(t, revokeIn(t, path, "0x"+keyset.ID(strings.ToLower(fingerprint))))
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	m, err := keyset.ReadManifest(bytes.NewReader(raw))
@@ -112,12 +123,12 @@ func TestRevokeFile(t *testing.T) {
 	assert.EqualValues(t, 5, m.Revision)
 	assert.Equal(t, []keyset.ID{fingerprint}, revokedBy(t, raw))
 	assert.Equal(t, keyset.Active, m.Keys[1].State)
-	assert.Error(t, keyset.RevokeFile(filepath.Join(t.TempDir(), "missing.json"), "A"))
+	assert.Error(t, revokeIn(t, filepath.Join(t.TempDir(), "missing.json"), "A"))
 }
 
 // Wherever a manifest is torn, no revocation is lost, and no key but the one that is
 // named is revoked.
-func TestRevokeFileWhereverItIsTorn(t *testing.T) {
+func TestRevokeWhereverItIsTorn(t *testing.T) {
 	ids := make([]keyset.ID, 4)
 	var keys list
 	for n := range ids {
@@ -146,7 +157,7 @@ func TestRevokeFileWhereverItIsTorn(t *testing.T) {
 }
 
 // Operators who revoke at once lose nothing, in a torn file neither.
-func TestRevokeFileByManyAtOnce(t *testing.T) {
+func TestRevokeByManyAtOnce(t *testing.T) {
 	for _, torn := range []bool{false, true} {
 		var keys list
 		var ids []keyset.ID
@@ -162,7 +173,7 @@ func TestRevokeFileByManyAtOnce(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		var wg sync.WaitGroup
 		for _, id := range ids {
-			wg.Go(func() { assert.NoError(t, keyset.RevokeFile(path, id)) })
+			wg.Go(func() { assert.NoError(t, revokeIn(t, path, id)) })
 		}
 		wg.Wait()
 		raw, err := os.ReadFile(path)

@@ -60,7 +60,7 @@ func (m *Manifest) Open(ctx context.Context, open Opener) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.removed = slices.Clone(m.Removed)
+	s.traces = slices.Clone(m.Traces)
 	return s, nil
 }
 

@@ -14,10 +14,12 @@ import (
 // message, [Ring.Acknowledge] records the evidence. A source whose key has since
 // been revoked or removed seals nothing, and still opens.
 //
-// It returns [ErrNotFound] if there is no such key, and [ErrTransition] if it
-// is Revoked or does not seal in any state.
+// It returns [ErrNotFound] if there is no such key, [ErrTransition] if it is Revoked or
+// does not seal in any state, and in a [Step] [ErrLagging] unless all replicas have loaded
+// the key: the answer may reach any of them.
 func (r *Ring) Probe(id ID) (Source, error) {
-	e, err := r.Load().entry(id)
+	cur := r.current()
+	e, err := cur.set.entry(id)
 	switch {
 	case err != nil:
 		return nil, err
@@ -25,6 +27,9 @@ func (r *Ring) Probe(id ID) (Source, error) {
 		return nil, fmt.Errorf("%w: key %s is revoked", ErrTransition, id)
 	case !e.info.Seals():
 		return nil, fmt.Errorf("%w: key %s only opens: there is nothing to seal with it", ErrTransition, id)
+	}
+	if err := cur.everywhere(e.info.ID); err != nil {
+		return nil, fmt.Errorf("%w: key %s: %w", ErrLagging, e.info.ID, err)
 	}
 	return &probe{ring: r, id: id}, nil
 }

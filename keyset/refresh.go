@@ -24,6 +24,9 @@ func (r *Ring) Refresh(ctx context.Context, m Material, source string) error {
 		return errors.New("keyset: only a key can refresh another, neither nil nor a tombstone")
 	}
 	id := m.Info().ID
+	if r.Load().editing {
+		return fmt.Errorf("keyset: key %s: this ring has states only, and no copy to compare the new one with; open the keys for this step", id)
+	}
 	for {
 		old, err := r.Load().entry(id)
 		if err != nil {

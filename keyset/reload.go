@@ -138,7 +138,7 @@ func (l *reload) settled(cur *ringState) (bool, error) {
 // one of them is not compared: a manifest that a program made knows more than the one
 // that it was made from.
 func (m *Manifest) says(g *Manifest) bool {
-	return slices.EqualFunc(m.Removed, g.Removed, Removal.same) && slices.EqualFunc(m.Keys, g.Keys, func(j, k ManifestKey) bool {
+	return slices.EqualFunc(m.Traces, g.Traces, Trace.same) && slices.EqualFunc(m.Keys, g.Keys, func(j, k ManifestKey) bool {
 		return j.ID == k.ID && j.State == k.State && j.Source == k.Source && j.Evidence == k.Evidence && j.Note == k.Note &&
 			j.NotBefore.Equal(k.NotBefore) && j.NotAfter.Equal(k.NotAfter) &&
 			(j.Name == k.Name || j.Name == "" || k.Name == "") && (j.Use == k.Use || j.Use == "" || k.Use == "") &&
@@ -212,7 +212,7 @@ func (l *reload) next(cur *ringState) (*ringState, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.removed = l.m.Removed
+	s.traces = l.m.Traces
 	s = s.traced(cur.unchecked...)
 	unread := map[ID]State{}
 	for _, k := range l.m.Keys {
@@ -268,7 +268,7 @@ func (l *reload) begins(cur *ringState, c *change) bool {
 
 // same reports whether both sets hold the same entries.
 func (s *Set) same(t *Set) bool {
-	return slices.EqualFunc(s.removed, t.removed, Removal.same) && slices.EqualFunc(s.keys, t.keys, func(e, f *entry) bool {
+	return slices.EqualFunc(s.traces, t.traces, Trace.same) && slices.EqualFunc(s.keys, t.keys, func(e, f *entry) bool {
 		return e.info == f.info && e.State == f.State && e.Evidence == f.Evidence && e.Note == f.Note && e.Source == f.Source &&
 			e.NotBefore.Equal(f.NotBefore) && e.NotAfter.Equal(f.NotAfter) && e.Since.Equal(f.Since)
 	})

@@ -24,7 +24,22 @@ type Report struct {
 	// began; see [Ring.Resume].
 	Ended bool `json:"ended,omitempty"`
 
+	// Process tells one process of a replica from another, and Shared says that two
+	// report under one name: neither knows what the other does. Problem is what last
+	// kept the replica from following. [Follower] fills them in.
+	Process string `json:"process,omitempty"`
+	Shared  bool   `json:"shared,omitempty"`
+	Problem string `json:"problem,omitempty"`
+
 	Usage map[ID]Usage `json:"usage"`
+}
+
+// checkReplica returns an error unless name can be that of a replica.
+func checkReplica(name string) error {
+	if name == "" || len(name) > 256 {
+		return errors.New("the replica has no name of at most 256 bytes")
+	}
+	return nil
 }
 
 // maxReport is the size of a report in bytes.
@@ -77,8 +92,8 @@ func ReadReport(r io.Reader) (Report, error) {
 
 func (p *Report) check() error {
 	switch {
-	case p.Replica == "" || len(p.Replica) > 256:
-		return errors.New("the replica has no name of at most 256 bytes")
+	case checkReplica(p.Replica) != nil:
+		return checkReplica(p.Replica)
 	case p.Made.IsZero():
 		return errors.New("it does not say when it was made")
 	case p.Usage == nil:
@@ -95,6 +110,17 @@ func (p *Report) check() error {
 	return nil
 }
 
+// merges returns an error unless the report can stand beside others.
+func (p *Report) merges(now time.Time) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	if p.Made.After(now.Add(maxAhead)) {
+		return fmt.Errorf("made at %s, and it is %s here; set the clocks", stamp(p.Made), stamp(now))
+	}
+	return nil
+}
+
 // Merge tells the ring what other replicas know, for [Ring.Remove] and Reload: a key
 // is idle only for as long as the least informed of them knows, and what a replica
 // knows ends when it made its report. The newest report
@@ -106,13 +132,9 @@ func (p *Report) check() error {
 // more than five minutes ahead of our clock. Times in it that are ahead of its own
 // are cut to that.
 func (r *Ring) Merge(reports ...Report) error {
-	now := clock()
 	for _, p := range reports {
-		if err := p.check(); err != nil {
+		if err := p.merges(clock()); err != nil {
 			return fmt.Errorf("keyset: report of replica %.64q: %w", p.Replica, err)
-		}
-		if p.Made.After(now.Add(maxAhead)) {
-			return fmt.Errorf("keyset: report of replica %.64q: made at %s, and it is %s here; set the clocks", p.Replica, stamp(p.Made), stamp(now))
 		}
 	}
 	return r.change(func(cur *ringState) (*ringState, error) {
@@ -121,20 +143,24 @@ func (r *Ring) Merge(reports ...Report) error {
 			all = make(map[string]Report, len(reports))
 		}
 		for _, p := range reports {
-			if old, ok := all[p.Replica]; ok && !p.Made.After(old.Made) {
-				continue
+			if old, ok := all[p.Replica]; !ok || p.Made.After(old.Made) {
+				all[p.Replica] = p.normal(cur.set.format)
 			}
-			uses := make(map[ID]Usage, len(p.Usage))
-			for id, u := range p.Usage {
-				uses[normal(cur.set.format, id)] = u.until(p.Made)
-			}
-			p.Usage = uses
-			all[p.Replica] = p
 		}
 		next := *cur
 		next.reports = all
 		return &next, nil
 	})
+}
+
+// normal returns p with IDs in the spelling of this package, and no times ahead of its own.
+func (p Report) normal(f Format) Report {
+	uses := make(map[ID]Usage, len(p.Usage))
+	for id, u := range p.Usage {
+		uses[normal(f, id)] = u.until(p.Made)
+	}
+	p.Usage = uses
+	return p
 }
 
 // Resume adds what the former process of the same replica counted, from its last
@@ -154,6 +180,18 @@ func (r *Ring) Resume(last Report) error {
 	return nil
 }
 
+// doubt takes in when another process that is called the same last used the keys. It
+// may do so again at any time, so that every key counts as used until now.
+func (r *Ring) doubt(other Report) {
+	cur, now := r.current(), clock()
+	for id, c := range cur.uses {
+		u := other.Usage[id].until(now)
+		u.Sealed, u.Opened, u.Unsigned = 0, 0, 0 // which both would add, again and again
+		c.resume(u, false)
+		later(&c.since, nanos(now))
+	}
+}
+
 // usageOf is what is known of a key: by this process, and by the replicas of which
 // it has reports.
 func (cur *ringState) usageOf(id ID) Usage {
@@ -161,7 +199,7 @@ func (cur *ringState) usageOf(id ID) Usage {
 	if c, ok := cur.uses[id]; ok && !cur.set.editing {
 		all = c.usage()
 	}
-	for _, p := range cur.reports {
+	for _, p := range cur.known() {
 		all = all.and(p.Usage[id])
 	}
 	return all
@@ -172,7 +210,11 @@ func (cur *ringState) hasProof(id ID) bool { return cur.usageOf(id).proves() }
 // busy returns nil if nobody has used the key for the idle time, and otherwise who
 // has, or who does not know. What a replica knows ends with its report.
 func (cur *ringState) busy(id ID, now time.Time, idle time.Duration) error {
-	if cur.set.editing && len(cur.reports) == 0 {
+	reports := cur.known()
+	if err := cur.silent(); err != nil {
+		return err
+	}
+	if cur.set.editing && len(reports) == 0 {
 		return errors.New("nothing is known of its use; give the report of every replica")
 	}
 	if c, ok := cur.uses[id]; ok && !cur.set.editing {
@@ -180,8 +222,8 @@ func (cur *ringState) busy(id ID, now time.Time, idle time.Duration) error {
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(cur.reports)) {
-		p := cur.reports[name]
+	for _, name := range slices.Sorted(maps.Keys(reports)) {
+		p := reports[name]
 		u, ok := p.Usage[id]
 		if !ok {
 			return fmt.Errorf("replica %q says nothing of it; give a newer report", name)

@@ -34,8 +34,20 @@ type ringState struct {
 	gone      map[ID]string     // the keys that were removed, with the evidence that they had
 	told      map[ID]string     // evidence that this process was told, and no manifest has
 	start     bool              // the ring began with what was given
-	unchecked []Removal         // the traces that this process left
+	unchecked []Trace           // the traces that this process left
 	unread    map[ID]State      // the keys that could not be opened then, nor since, as they were to be
+	fleet     *fleet            // whom a Step asks; nil outside of one
+	torn      *torn             // set in a Step on bytes that are no manifest
+}
+
+// A torn manifest cannot be read. It can be made to revoke a key, and nothing else.
+type torn struct {
+	raw []byte
+	err error // of [ReadManifest]
+}
+
+func (t *torn) refuse() error {
+	return fmt.Errorf("keyset: nothing but revoking a key is possible: %w", t.err)
 }
 
 var emptyState = &ringState{set: new(Set)}
@@ -78,6 +90,9 @@ func (r *Ring) change(f func(cur *ringState) (*ringState, error)) error {
 		from := cur
 		if from == nil {
 			from = emptyState
+		}
+		if from.torn != nil {
+			return from.torn.refuse()
 		}
 		next, err := f(from)
 		if err != nil || next == from {

@@ -35,12 +35,18 @@ func (cur *ringState) adding(e *entry) (*ringState, error) {
 	if old, err := cur.set.entry(e.info.ID); err == nil && old.State != Revoked {
 		return nil, fmt.Errorf("%w: key %s is %v; a newer copy of it enters with Refresh", ErrDuplicate, e.info.ID, old.State)
 	}
+	if cur.set.editing {
+		// Such a ring has no secrets, not even that of the new key.
+		edited := &tombstone{info: *e.info}
+		if d, ok := e.Material.(Digester); ok {
+			edited.digest = d.Digest()
+		}
+		e = &entry{ptr(*e.Key), e.info}
+		e.Material = edited
+	}
 	s, err := cur.set.with(e)
 	if err != nil {
 		return nil, err
-	}
-	if s.editing && !cur.set.editing && len(cur.set.keys) != 0 {
-		return nil, errors.New("keyset: tombstones that are not revoked cannot stand beside keys")
 	}
 	return cur.step(nil, e, s, 0)
 }
@@ -48,6 +54,9 @@ func (cur *ringState) adding(e *entry) (*ringState, error) {
 // step returns the state with the set s, in which is stands for was, if the rules
 // allow that.
 func (cur *ringState) step(was, is *entry, s *Set, idle time.Duration) (*ringState, error) {
+	if s.editing && is != nil && is.info.Use == 0 && is.State != Revoked {
+		return nil, fmt.Errorf("keyset: key %s: what it is for is not known, so that no rule can be asked: the manifest has no \"use\" for it; open the keys for this step, which writes it", is.info.ID)
+	}
 	c := &change{was: was, is: is, after: s, ring: cur, now: clock(), idle: idle}
 	if c.id = idOf(was, is); was != nil && is != nil && was.info != is.info {
 		c.resealed = resealedCopy(was, is)
@@ -123,7 +132,8 @@ func (cur *ringState) with(e *entry, change func(*Key)) (*ringState, error) {
 // been acknowledged or, being an OpenPGP certificate, has already opened a
 // message from the partner. A key that only opens needs no evidence, and
 // neither does one that was Active before. It returns [ErrNotFound] if there is
-// no such key, and [ErrTransition] if it is Active or Revoked.
+// no such key, [ErrTransition] if it is Active or Revoked, and in a [Step]
+// [ErrLagging] unless all replicas have loaded the key, so that they open with it.
 func (r *Ring) Promote(id ID) error { return r.transition(id, Active) }
 
 // Retire makes an Active key Retiring. It returns [ErrLastActive] if the key
@@ -150,12 +160,17 @@ func (r *Ring) transition(id ID, to State) error {
 // Revoke makes a key Revoked, effective with the next operation and for ever.
 // It works even for the last key: no longer sealing or opening is then intended.
 // It returns [ErrNotFound] if there is no such key, and nil if the key is
-// Revoked already.
+// Revoked already. In a [Step] on bytes that are no manifest, id is the whole ID, and
+// the error says why the bytes would not say clearly that the key is revoked, as they do
+// not if they list it twice.
 //
 // What the partner has already encrypted to a revoked key of ours is lost, and
 // the partner does not learn of the revocation from us. If a key is merely
 // old, retire it.
 func (r *Ring) Revoke(id ID) error {
+	if r.current().torn != nil {
+		return r.revokeTorn(id)
+	}
 	if _, err := r.Load().entry(id); err != nil {
 		return err
 	}
@@ -167,6 +182,14 @@ func (r *Ring) Revoke(id ID) error {
 // returns those that were not revoked before. Keys that it has not are passed over:
 // the list may be that of a [ManifestError].
 func (r *Ring) RevokeAll(ids ...ID) (revoked []ID) {
+	if r.current().torn != nil {
+		for _, id := range ids {
+			if r.revokeTorn(id) == nil {
+				revoked = append(revoked, id)
+			}
+		}
+		return revoked
+	}
 	err := r.change(func(cur *ringState) (*ringState, error) {
 		revoked = nil
 		s := cur.set
@@ -196,6 +219,18 @@ func (r *Ring) RevokeAll(ids ...ID) (revoked []ID) {
 	return revoked
 }
 
+// revokeTorn revokes a key in bytes that are no manifest. Only the goroutine of a Step
+// has the ring.
+func (r *Ring) revokeTorn(id ID) error {
+	cur := *r.current()
+	raw, err := revokeIn(cur.torn.raw, id)
+	if err == nil {
+		cur.torn = &torn{raw, cur.torn.err}
+		r.state.Store(&cur)
+	}
+	return err
+}
+
 // Remove removes a Pending or Retiring key, with its usage.
 //
 // It returns [ErrBusy] unless the key has been idle for at least the given time, as
@@ -206,7 +241,8 @@ func (r *Ring) RevokeAll(ids ...ID) (revoked []ID) {
 // out.
 //
 // It returns [ErrNotFound] if there is no such key, [ErrTransition] if it is
-// Active or Revoked, and an error if it is the only key or idle is not positive.
+// Active or Revoked, and an error if it is the only key or idle is not positive; in a
+// [Step], [ErrLagging] unless all replicas have stopped to seal with it.
 func (r *Ring) Remove(id ID, idle time.Duration) error {
 	if idle <= 0 {
 		return fmt.Errorf("keyset: key %.128q: an idle time of %v; RemoveUnchecked takes a reason instead", id, idle)
@@ -218,7 +254,7 @@ func (r *Ring) Remove(id ID, idle time.Duration) error {
 // [ErrBusy], and that another key has opened a message since. It is the way out if a
 // person knows that the key is out of use, and undoes an Add. Messages under way to a
 // key that was in use are lost. reason must not be empty: it stays in the manifest with
-// the time, for whoever asks later; see [Removal].
+// the time, for whoever asks later; see [Trace].
 func (r *Ring) RemoveUnchecked(id ID, reason string) error {
 	if strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("keyset: key %.128q: say why it is removed unchecked", id)
@@ -238,31 +274,27 @@ func (r *Ring) remove(id ID, idle time.Duration, reason string) error {
 		}
 		next, err := cur.step(e, nil, s, idle)
 		if err == nil && idle == 0 {
-			next.leave(Removal{e.info.ID, clock(), reason})
+			next.leave(Trace{ID: e.info.ID, At: clock(), Reason: reason})
 		}
 		return next, err
 	})
 }
 
 // leave adds a trace to a state that is not in force yet.
-func (next *ringState) leave(trace Removal) {
+func (next *ringState) leave(trace Trace) {
 	next.unchecked = append(slices.Clone(next.unchecked), trace)
 	next.set = next.set.traced(trace)
 }
 
 // traced returns s with traces that it does not have.
-func (s *Set) traced(traces ...Removal) *Set {
-	all := slices.Clone(s.removed)
+func (s *Set) traced(traces ...Trace) *Set {
+	all := slices.Clone(s.traces)
 	for _, t := range traces {
 		if !slices.ContainsFunc(all, t.same) {
 			all = append(all, t)
 		}
 	}
 	t := *s
-	t.removed = all[max(0, len(all)-maxRemoved):]
+	t.traces = all[max(0, len(all)-maxTraces):]
 	return &t
-}
-
-func (t Removal) same(u Removal) bool {
-	return t.ID == u.ID && t.At.Equal(u.At) && t.Reason == u.Reason
 }

@@ -111,6 +111,18 @@ var rules = [...]rule{
 		func(c *change) bool { return c.idle != 0 && c.stopsOpening() },
 		(*change).succeeded,
 	},
+	{
+		"a key that has not sealed comes to seal", "in a Step, all replicas have loaded it", ErrLagging, false,
+		func(c *change) bool {
+			return c.is != nil && c.is.State == Active && c.is.info.Seals() && (c.was == nil || !c.was.sealing())
+		},
+		func(c *change) error { return c.ring.everywhere(c.id) },
+	},
+	{
+		"a key goes, or no longer opens", "in a Step, no replica seals with it any more", ErrLagging, false,
+		func(c *change) bool { return c.idle != 0 && (c.is == nil || c.stopsOpening()) },
+		func(c *change) error { return c.ring.nowhereSealing(c.id) },
+	},
 }
 
 // allowed returns nil, or every rule that the change breaks. If the change is

@@ -36,7 +36,7 @@ type Set struct {
 	editing  bool // holds tombstones that are not revoked
 	keys     []*entry
 	index    map[ID]int // into keys
-	removed  []Removal  // oldest first
+	traces   []Trace    // oldest first
 }
 
 // An entry is immutable and shared by the sets that are derived from each
@@ -154,7 +154,7 @@ func build(revision uint64, entries []*entry, problems ...error) (*Set, error) {
 // derive returns s with other entries, which need no checks: those of s, changed
 // in ways that keep a set valid.
 func (s *Set) derive(revision uint64, entries []*entry) *Set {
-	d := &Set{revision: revision, format: s.format, private: s.private, keys: entries, removed: s.removed}
+	d := &Set{revision: revision, format: s.format, private: s.private, keys: entries, traces: s.traces}
 	d.index = make(map[ID]int, len(entries))
 	for n, e := range entries {
 		d.index[e.info.ID] = n
@@ -242,7 +242,7 @@ func (s *Set) Public() *Set {
 		}
 	}
 	public := s.derive(s.revision, entries)
-	public.private, public.removed = false, nil
+	public.private, public.traces = false, nil
 	return public
 }
 

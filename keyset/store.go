@@ -1,14 +1,6 @@
 package keyset
 
-import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"io"
-	"os"
-	"time"
-)
+import "context"
 
 // A Version names a state of a store. It is compared for equality and nothing else.
 // The zero Version is that of nothing.
@@ -38,52 +30,4 @@ type Store interface {
 	// may or may not have been stored. What Load returns afterwards is what was
 	// stored, or something newer. Swap does not keep data.
 	Swap(ctx context.Context, old Version, data []byte) (Version, error)
-}
-
-// lookAgain is how often a file is read while nothing changes. It bounds how long a
-// revocation waits.
-const lookAgain = time.Second
-
-// File returns the store of one manifest in a file. Its version is its content, so
-// that it does not matter how the file is replaced: by a rename, in place, or by a
-// link to another folder, as Kubernetes does. root must stay open. Every second the
-// file is read again.
-func File(root *os.Root, name string) Loader { return &file{root, name} }
-
-type file struct {
-	root *os.Root
-	name string
-}
-
-func (f *file) Load(ctx context.Context, known Version) ([]byte, Version, error) {
-	tick := time.NewTicker(lookAgain)
-	defer tick.Stop()
-	for {
-		raw, err := f.read()
-		if err != nil {
-			return nil, "", err
-		}
-		sum := sha256.Sum256(raw)
-		if v := Version(hex.EncodeToString(sum[:])); v != known {
-			return raw, v, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, "", context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
-}
-
-func (f *file) read() ([]byte, error) {
-	r, err := f.root.Open(f.name)
-	if err != nil {
-		return nil, fmt.Errorf("keyset: %w", err)
-	}
-	defer r.Close()
-	raw, err := io.ReadAll(io.LimitReader(r, maxManifest+1)) // ReadManifest says if it is too large
-	if err != nil {
-		return nil, fmt.Errorf("keyset: %w", err)
-	}
-	return raw, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
@@ -24,34 +23,21 @@ func Opener(files fs.FS) keyset.Opener {
 
 // Fetch asks the partner for its keys, and brings the manifest up to them. Run it from
 // one place, every few minutes; servers follow the manifest, as with any other step.
-func Fetch(ctx context.Context, client *http.Client, url, manifest string, open keyset.Opener, policy keyset.PublicationPolicy) (keyset.PublicationOutcome, error) {
-	var none keyset.PublicationOutcome
+func Fetch(ctx context.Context, client *http.Client, url string, store keyset.Store, open keyset.Opener, policy keyset.PublicationPolicy, opts ...keyset.StepOption) (keyset.PublicationOutcome, error) {
 	keys, passed, err := get(ctx, client, url)
 	if err != nil {
-		return none, err // and nothing changes
+		return keyset.PublicationOutcome{}, err // and nothing changes
 	}
-	was, err := os.ReadFile(manifest)
-	if err != nil {
-		return none, err
-	}
-	m, err := keyset.ReadManifest(bytes.NewReader(was))
-	if err != nil {
-		return none, err
-	}
-	s, err := m.Open(ctx, open)
-	if err != nil {
-		return none, err
-	}
-	ring := keyset.NewRing(s)
 	published := keyset.Publication[*jwe.Key]{Keys: keys, Write: (*jwe.Key).WritePublicJWK}
 	for _, p := range passed {
 		published.PassedOver = append(published.PassedOver, p.String())
 	}
-	outcome, err := keyset.TakePublished(ctx, ring, published, open, policy)
-	if err != nil || !outcome.Changed() {
-		return outcome, err
-	}
-	return outcome, ring.Load().Manifest().ReplaceFile(manifest, was)
+	var outcome keyset.PublicationOutcome
+	err = keyset.Step(ctx, store, func(ring *keyset.Ring) error {
+		outcome, err = keyset.TakePublished(ctx, ring, published, open, policy)
+		return err
+	}, append(opts, keyset.OpenKeys(open))...)
+	return outcome, err
 }
 
 func get(ctx context.Context, client *http.Client, url string) ([]*jwe.Key, []jwe.PassedOver, error) {

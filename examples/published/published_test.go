@@ -85,11 +85,19 @@ func write(t *testing.T, k *jwe.Key) string {
 	return b.String()
 }
 
+// store is where the shop keeps the bank's keys.
+func (s *story) store() keyset.Store {
+	root, err := os.OpenRoot(filepath.Dir(s.manifest))
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = root.Close() })
+	return keyset.File(root, filepath.Base(s.manifest))
+}
+
 // fetch fetches, and lets the server of the shop follow what was written.
 func (s *story) fetch() keyset.PublicationOutcome {
 	s.t.Helper()
 	open := published.Opener(os.DirFS(filepath.Dir(s.manifest)))
-	o, err := published.Fetch(s.t.Context(), &http.Client{Transport: s.web}, "https://bank.example/keys", s.manifest, open, s.policy)
+	o, err := published.Fetch(s.t.Context(), &http.Client{Transport: s.web}, "https://bank.example/keys", s.store(), open, s.policy, keyset.SingleProcess())
 	require.NoError(s.t, err)
 	f, err := os.Open(s.manifest)
 	require.NoError(s.t, err)
@@ -216,7 +224,7 @@ func TestPublisher(t *testing.T) {
 
 	s.web.origin = http.NotFoundHandler()
 	s.web.answer = nil
-	_, err := published.Fetch(t.Context(), &http.Client{Transport: s.web}, "https://bank.example/keys", s.manifest,
+	_, err := published.Fetch(t.Context(), &http.Client{Transport: s.web}, "https://bank.example/keys", s.store(),
 		published.Opener(os.DirFS(filepath.Dir(s.manifest))), s.policy)
 	assert.ErrorContains(t, err, "Not Found")
 }

@@ -108,17 +108,24 @@ func (r *keyReader) manifest(ctx context.Context, file string, raw []byte, want 
 }
 
 func (r *keyReader) openManifest(ctx context.Context, m *keyset.Manifest, file string) (*keyset.Set, error) {
-	folder, err := os.OpenRoot(filepath.Dir(file))
-	if err != nil {
-		return nil, err
+	return m.Open(ctx, r.opener(m.Format, file))
+}
+
+// opener opens the key files of a manifest, which lie in its folder.
+func (r *keyReader) opener(format keyset.Format, file string) keyset.Opener {
+	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
+		folder, err := os.OpenRoot(filepath.Dir(file))
+		if err != nil {
+			return nil, err
+		}
+		defer folder.Close()
+		secret := func(context.Context, keyset.ManifestKey) ([]byte, error) { return r.secret() }
+		opener := r.c.files.Open(folder.FS(), secret)
+		if format == keyset.OpenPGP {
+			opener = pgp.OpenFile(folder.FS(), secret)
+		}
+		return keyset.Schemes(map[string]keyset.Opener{"file": opener})(ctx, k)
 	}
-	defer folder.Close()
-	secret := func(context.Context, keyset.ManifestKey) ([]byte, error) { return r.secret() }
-	opener := r.c.files.Open(folder.FS(), secret)
-	if m.Format == keyset.OpenPGP {
-		opener = pgp.OpenFile(folder.FS(), secret)
-	}
-	return m.Open(ctx, keyset.Schemes(map[string]keyset.Opener{"file": opener}))
 }
 
 // keys returns every key of a file, in whatever format it is.

@@ -28,15 +28,21 @@ ID, eight characters of its begin or end, a name, or a source.
   acknowledge KEY EVIDENCE   the partner has shown that it can use the key: "echo 2026-12-03"
   promote KEY                active: it seals
   retire KEY                 retiring: it only opens
-  remove KEY                 gone; asks the usage of every replica, see -usage, -idle, -unchecked
+  remove KEY                 gone; asks the usage of every replica, see -idle, -unchecked
   revoke KEY                 used for nothing, at once and for ever
   refresh KEYFILE            a newer copy of a key that is listed
+  forget REPLICA REASON      a replica that is gone for good: no step waits for it any more
 
 One key replaces another so, on our side and on the partner's: add; hand over; seal
 -probe, open, acknowledge; promote; retire the old one; remove it when it is idle.
 The exit status is 5 for a step that is refused, and nothing has changed then.
 
+Promote and remove wait for all replicas: -reports names the folder where they report,
+-usage a report as a file, -vouch a replica that you have looked at yourself; or say
+-single, if there is no more than one process.
+
   sealctl rotate own.json add own-2027.asc
+  sealctl rotate own.json promote own-2027 -reports reports
   sealctl rotate own.json remove own-2026 -usage replica-1.json -usage replica-2.json
 `,
 	run: runRotate,
@@ -47,10 +53,12 @@ type rotation struct {
 	c      *call
 	keys   keyReader
 	file   string
-	was    []byte // the manifest as it was read
 	public bool
 	idle   span
 	usage  list
+	asked  string // the folder of reports
+	vouch  list   // replicas
+	single bool
 	why    string // why usage is not asked
 	now    time.Time
 }
@@ -60,7 +68,10 @@ func runRotate(ctx context.Context, c *call) error {
 	c.flags.BoolVar(&r.public, "public", false, "init: list public halves, of a partner's keys")
 	c.flags.Var(&r.idle, "idle", "remove: how `long` the key must have been unused")
 	c.flags.StringVar(&r.why, "unchecked", "", "remove: ask nobody, for the `reason` that the key is known to be out of use; the manifest keeps it")
-	c.flags.Var(&r.usage, "usage", "remove: a `file` with the keyset.Report of one replica; again for each")
+	c.flags.Var(&r.usage, "usage", "promote, remove: a `file` with the keyset.Report of one replica; again for each")
+	c.flags.StringVar(&r.asked, "reports", "", "promote, remove, forget: the `folder` of keyset.ReportFiles, where replicas report")
+	c.flags.Var(&r.vouch, "vouch", "promote: a `replica` of which you know that it has loaded the manifest as it is; again for each")
+	c.flags.BoolVar(&r.single, "single", false, "promote, remove: no more than one process follows the manifest")
 	r.keys.flag()
 	if err := c.parse(1, 1<<10); err != nil {
 		return err
@@ -83,27 +94,85 @@ func runRotate(ctx context.Context, c *call) error {
 	if step == "revoke" {
 		return r.revoke(ctx, args[0], s.next)
 	}
-	ring, err := r.load(ctx, s.needs)
-	if err != nil && step == "show" {
-		ring, err = r.load(ctx, states) // without the files there is less to show
+	if step == "show" {
+		ring, err := r.load(ctx, files)
+		if err != nil {
+			ring, err = r.load(ctx, states) // without the files there is less to show
+		}
+		if err != nil {
+			return err
+		}
+		return r.show(ring)
 	}
+	return r.step(ctx, step, s, args)
+}
+
+// step makes a step in the file. Others who write meanwhile lose nothing.
+func (r *rotation) step(ctx context.Context, name string, s step, args []string) error {
+	opts, err := r.options(ctx, s.needs)
 	if err != nil {
 		return err
 	}
-	if step == "show" {
-		return r.show(ring)
-	}
-	before := ring.Load().Revision()
-	if err := s.run(ctx, ring, args); err != nil {
+	var ring *keyset.Ring
+	var before uint64
+	err = r.do(ctx, func(is *keyset.Ring) error {
+		ring, before = is, is.Load().Revision()
+		return s.run(ctx, is, args)
+	}, opts...)
+	if err != nil {
 		return refusal(err)
 	}
 	if ring.Load().Revision() == before {
 		return r.say(ring, nothingToDo)
 	}
-	if err := ring.Load().Manifest().ReplaceFile(r.file, r.was); err != nil {
+	return r.say(ring, fmt.Sprintf("%s: revision %d\n%s\n", name, ring.Load().Revision(), s.next))
+}
+
+// do makes a step in the manifest, which may be a link into another folder.
+func (r *rotation) do(ctx context.Context, step func(*keyset.Ring) error, opts ...keyset.StepOption) error {
+	file := r.file
+	if to, err := filepath.EvalSymlinks(file); err == nil {
+		file = to
+	}
+	folder, err := os.OpenRoot(filepath.Dir(file))
+	if err != nil {
 		return err
 	}
-	return r.say(ring, fmt.Sprintf("%s: revision %d\n%s\n", step, ring.Load().Revision(), s.next))
+	defer folder.Close()
+	if r.asked != "" {
+		reports, err := os.OpenRoot(r.asked)
+		if err != nil {
+			return fmt.Errorf("-reports: %w", err)
+		}
+		defer reports.Close()
+		opts = append(opts, keyset.AskReplicas(keyset.ReportFiles(reports)))
+	}
+	if len(r.vouch) != 0 {
+		opts = append(opts, keyset.Vouch(r.vouch...))
+	}
+	if r.single {
+		opts = append(opts, keyset.SingleProcess())
+	}
+	return keyset.Step(ctx, keyset.File(folder, filepath.Base(file)), func(ring *keyset.Ring) error {
+		for _, file := range r.usage {
+			report, err := r.report(file)
+			if err == nil {
+				err = ring.Merge(report)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+		}
+		return step(ring)
+	}, opts...)
+}
+
+func (r *rotation) report(file string) (keyset.Report, error) {
+	raw, err := r.c.read(file, "-usage", maxKeyFile)
+	if err != nil {
+		return keyset.Report{}, err
+	}
+	return keyset.ReadReport(bytes.NewReader(raw))
 }
 
 const nothingToDo = "nothing to do: it is so already\n"
@@ -147,6 +216,8 @@ func (r *rotation) steps() map[string]step {
 			}},
 		"remove": {one, uses, "next: let every replica load this; then destroy the private half",
 			r.remove},
+		"forget": {[]string{"REPLICA", "REASON"}, states, "next: no step waits for it; if it lives, it reports again",
+			func(_ context.Context, ring *keyset.Ring, args []string) error { return ring.Forget(args[0], args[1]) }},
 		"revoke": {args: one, next: "next: let every replica load this at once, and tell the partner: it does not learn of it from us"},
 	}
 }
@@ -161,7 +232,7 @@ func onKey(ring *keyset.Ring, name string, f func(keyset.ID) error) error {
 
 // refusal marks the errors of a step that is early or wrong.
 func refusal(err error) error {
-	for _, target := range []error{keyset.ErrTransition, keyset.ErrUnproven, keyset.ErrLastActive, keyset.ErrLastOpener, keyset.ErrBusy, keyset.ErrDuplicate, keyset.ErrIncomplete} {
+	for _, target := range []error{keyset.ErrTransition, keyset.ErrUnproven, keyset.ErrLastActive, keyset.ErrLastOpener, keyset.ErrBusy, keyset.ErrDuplicate, keyset.ErrIncomplete, keyset.ErrLagging} {
 		if errors.Is(err, target) {
 			return &exitError{refused, err}
 		}
@@ -246,52 +317,53 @@ func (r *rotation) remove(_ context.Context, ring *keyset.Ring, args []string) e
 		if r.why != "" {
 			return ring.RemoveUnchecked(id, r.why)
 		}
-		if len(r.usage) == 0 {
-			return misuse("give the usage of every replica with -usage; or the reason with -unchecked if you know that the key is out of use")
-		}
-		for _, file := range r.usage {
-			raw, err := r.c.read(file, "-usage", maxKeyFile)
-			if err != nil {
-				return err
-			}
-			report, err := keyset.ReadReport(bytes.NewReader(raw))
-			if err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
-			if _, ok := report.Usage[id]; !ok {
-				return fmt.Errorf("%s says nothing of key %s", file, id)
-			}
-			if err := ring.Merge(report); err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
+		if len(r.usage) == 0 && r.asked == "" {
+			return misuse("give the usage of every replica with -reports or -usage; or the reason with -unchecked if you know that the key is out of use")
 		}
 		return ring.Remove(id, time.Duration(r.idle))
 	})
 }
 
-// load reads the manifest. Steps that only edit states need no key: they work
-// for keys in a key service, and when a file is lost.
-func (r *rotation) load(ctx context.Context, need needs) (*keyset.Ring, error) {
-	var err error
-	if r.was, err = os.ReadFile(r.file); err != nil {
+// read reads the manifest.
+func (r *rotation) read() (*keyset.Manifest, error) {
+	raw, err := os.ReadFile(r.file)
+	if err != nil {
 		return nil, fmt.Errorf("%w; init makes a manifest", err)
 	}
-	m, err := keyset.ReadManifest(bytes.NewReader(r.was))
+	m, err := keyset.ReadManifest(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.file, err)
 	}
-	useless := slices.ContainsFunc(m.Keys, func(k keyset.ManifestKey) bool { return k.Use == "" && k.State != keyset.Revoked })
-	var s *keyset.Set
-	if need == files || need == uses && useless {
-		if s, err = r.keys.openManifest(ctx, m, r.file); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.file, err)
-		}
-		m = s.Manifest() // which says what every key is for
+	return m, nil
+}
+
+// options are those of a step. Steps that only edit states need no key: they work for
+// keys in a key service, and when a file is lost.
+func (r *rotation) options(ctx context.Context, need needs) ([]keyset.StepOption, error) {
+	m, err := r.read()
+	if err != nil {
+		return nil, err
 	}
-	if need != files {
-		if s, err = m.Open(ctx, nil); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.file, err)
-		}
+	useless := slices.ContainsFunc(m.Keys, func(k keyset.ManifestKey) bool { return k.Use == "" && k.State != keyset.Revoked })
+	if need == files || need == uses && useless {
+		return []keyset.StepOption{keyset.OpenKeys(r.keys.opener(m.Format, r.file))}, nil
+	}
+	return nil, nil
+}
+
+// load reads the manifest, with its keys or only their states.
+func (r *rotation) load(ctx context.Context, need needs) (*keyset.Ring, error) {
+	m, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	var open keyset.Opener
+	if need == files {
+		open = r.keys.opener(m.Format, r.file)
+	}
+	s, err := m.Open(ctx, open)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.file, err)
 	}
 	return keyset.NewRing(s), nil
 }
@@ -312,7 +384,7 @@ func (r *rotation) revoke(ctx context.Context, name, next string) error {
 			return err
 		}
 	}
-	if err := keyset.RevokeFile(r.file, id); err != nil {
+	if err := r.do(ctx, func(is *keyset.Ring) error { return is.Revoke(id) }); err != nil {
 		return fmt.Errorf("nothing is written: %w; mend it, or revoke the key in the programs that run: keyset.Ring.RevokeAll(%q)", err, id)
 	}
 	if torn != nil {

@@ -61,7 +61,11 @@ func (r *rotation) show(ring *keyset.Ring) error {
 	for line := range strings.Lines(table.String()) {
 		b.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
-	for _, t := range s.Manifest().Removed {
+	for _, t := range s.Manifest().Traces {
+		if t.Replica != "" {
+			fmt.Fprintf(&b, "forgotten: replica %s at %s: %s\n", strconv.Quote(t.Replica), t.At.UTC().Format(time.RFC3339), strconv.Quote(t.Reason))
+			continue
+		}
 		fmt.Fprintf(&b, "removed unchecked: %s at %s: %s\n", t.ID, t.At.UTC().Format(time.RFC3339), strconv.Quote(t.Reason))
 	}
 	steps := due(s)
