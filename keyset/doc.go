@@ -62,7 +62,7 @@
 //	a key that opens no longer does           another key that opens now                        ErrLastOpener  start
 //	a key goes, or no longer opens            the key was not used for the idle time            ErrBusy
 //	a key that opens no longer does           another key has opened since it last did          ErrUnproven
-//	a key that has not sealed comes to seal   in a Step, all replicas have loaded it            ErrLagging
+//	a key becomes active that was pending     in a Step, all replicas have loaded it            ErrLagging
 //	a key goes, or no longer opens            in a Step, no replica seals with it any more      ErrLagging
 //
 // The rows that end in "start" are asked, too, of a ring that starts with its first

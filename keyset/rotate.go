@@ -133,7 +133,8 @@ func (cur *ringState) with(e *entry, change func(*Key)) (*ringState, error) {
 // message from the partner. A key that only opens needs no evidence, and
 // neither does one that was Active before. It returns [ErrNotFound] if there is
 // no such key, [ErrTransition] if it is Active or Revoked, and in a [Step]
-// [ErrLagging] unless all replicas have loaded the key, so that they open with it.
+// [ErrLagging] unless all replicas have loaded the key, so that they open with it. A
+// decryption key of ours in JOSE seals nothing: promote it, and then hand it out.
 func (r *Ring) Promote(id ID) error { return r.transition(id, Active) }
 
 // Retire makes an Active key Retiring. It returns [ErrLastActive] if the key

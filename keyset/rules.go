@@ -112,10 +112,9 @@ var rules = [...]rule{
 		(*change).succeeded,
 	},
 	{
-		"a key that has not sealed comes to seal", "in a Step, all replicas have loaded it", ErrLagging, false,
-		func(c *change) bool {
-			return c.is != nil && c.is.State == Active && c.is.info.Seals() && (c.was == nil || !c.was.sealing())
-		},
+		// A key that only opens, too: active, it is handed to the partner, who seals with it.
+		"a key becomes active that was pending", "in a Step, all replicas have loaded it", ErrLagging, false,
+		func(c *change) bool { return c.from() == Pending && c.state() == Active },
 		func(c *change) error { return c.ring.everywhere(c.id) },
 	},
 	{
