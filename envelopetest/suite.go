@@ -31,44 +31,33 @@ type Party struct {
 // newPair is called for each subtest and returns two parties that trust each
 // other, with two keys each for each role: one Active, one Pending.
 func TestEnvelope(t *testing.T, newPair func(t *testing.T) (a, b Party)) {
-	for _, p := range promises {
-		t.Run(p.name, func(t *testing.T) {
-			a, b := newPair(t)
-			for _, broken := range p.check(a, b) {
-				t.Errorf("%s\n  the promise: %s", broken, p.text)
-			}
-		})
-	}
+	hold(t, promises, func(t *testing.T) parties {
+		a, b := newPair(t)
+		return parties{a, b}
+	})
 }
 
-// A promise is what package envelope says, and how it is seen to be kept.
-type promise struct {
-	name, text string
-	check      func(a, b Party) (broken []string)
+// The parties trust each other.
+type parties struct{ a, b Party }
+
+// between is a check of two parties.
+func between(check func(a, b Party) []string) func(parties) []string {
+	return func(p parties) []string { return check(p.a, p.b) }
 }
 
-// A report collects what is broken.
-type report []string
-
-func (r *report) add(ok bool, format string, args ...any) {
-	if !ok {
-		*r = append(*r, fmt.Sprintf(format, args...))
-	}
-}
-
-var promises = []promise{
-	{"RoundTrip", "Seal returns payload, signed and encrypted. Open returns the message in sealed.", roundTrip},
-	{"Ownership", "They do not retain payload or sealed, and do not modify them.", ownership},
-	{"ContentType", "ContentType returns the media type of what Seal returns.", contentType},
-	{"States", "Seal uses the active keys, Open accepts every key that is not revoked.", stateTable},
-	{"NoKey", "It returns an error wrapping ErrNoKey if there are none.", noKey},
-	{"Rejections", "It returns an *OpenError if the message is at fault. The returned Message is nil unless the error is nil.", rejections},
-	{"Uniform", "Every OpenError has the same text.", uniform},
-	{"Reflection", "A signature by a key of our own never counts.", reflection},
-	{"Cancellation", "It returns any other error if we are at fault: a context that is done.", cancellation},
-	{"Usage", "RecordSealed and RecordOpened count one successful use of a key.", usage},
-	{"Concurrency", "Implementations are safe for concurrent use; a replacement of keys never takes effect in the middle of a message.", concurrency},
-	{"Streaming", "SealTo and OpenTo do what Seal and Open do; nothing reaches dst that was not decrypted, intact, and signed.", streaming},
+var promises = []promise[parties]{
+	{"RoundTrip", "Seal returns payload, signed and encrypted. Open returns the message in sealed.", between(roundTrip)},
+	{"Ownership", "They do not retain payload or sealed, and do not modify them.", between(ownership)},
+	{"ContentType", "ContentType returns the media type of what Seal returns.", between(contentType)},
+	{"States", "Seal uses the active keys, Open accepts every key that is not revoked.", between(stateTable)},
+	{"NoKey", "It returns an error wrapping ErrNoKey if there are none.", between(noKey)},
+	{"Rejections", "It returns an *OpenError if the message is at fault. The returned Message is nil unless the error is nil.", between(rejections)},
+	{"Uniform", "Every OpenError has the same text.", between(uniform)},
+	{"Reflection", "A signature by a key of our own never counts.", between(reflection)},
+	{"Cancellation", "It returns any other error if we are at fault: a context that is done.", between(cancellation)},
+	{"Usage", "RecordSealed and RecordOpened count one successful use of a key.", between(usage)},
+	{"Concurrency", "Implementations are safe for concurrent use; a replacement of keys never takes effect in the middle of a message.", between(concurrency)},
+	{"Streaming", "SealTo and OpenTo do what Seal and Open do; nothing reaches dst that was not decrypted, intact, and signed.", between(streaming)},
 }
 
 var bg = context.Background()
@@ -334,12 +323,7 @@ func usage(a, b Party) []string {
 // concurrency seals and opens while both sides promote and retire.
 func concurrency(a, b Party) []string {
 	var r report
-	var mu sync.Mutex
-	note := func(ok bool, format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		r.add(ok, format, args...)
-	}
+	note := r.shared()
 	var rotating []*keyset.Ring
 	for _, ring := range []*keyset.Ring{a.Own, a.Peer, b.Own, b.Peer} {
 		for _, id := range keys(ring, keyset.Pending) {

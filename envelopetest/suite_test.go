@@ -276,7 +276,7 @@ func TestTheSuiteCatches(t *testing.T) {
 						wrapped.Streamer = party.Envelope.(envelope.Streamer)
 						party.Envelope = &wrapped
 					}
-					assert.NotEmpty(t, p.check(one, two), "the suite does not notice")
+					assert.NotEmpty(t, p.check(parties{one, two}), "the suite does not notice")
 					return
 				}
 				t.Fatal("no such promise")
@@ -285,7 +285,7 @@ func TestTheSuiteCatches(t *testing.T) {
 	}
 	for _, p := range promises {
 		one, two := pgpPair(t, nil)
-		assert.Empty(t, p.check(one, two), p.name)
+		assert.Empty(t, p.check(parties{one, two}), p.name)
 		assert.NotEmpty(t, p.text)
 	}
 }
