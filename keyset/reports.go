@@ -14,14 +14,17 @@ type Reports interface {
 	// error wraps [ErrConflict], and nothing was stored, if another version is in
 	// force, or none: of two processes under one name, and of a write that arrives
 	// late, the second one loses. It wraps [ErrReadOnly] if the store cannot be
-	// written. Any other error means that data may or may not have been stored.
+	// written. Any other error means that data may or may not have been stored; so
+	// does the error of a ctx that ends.
 	//
 	// The report counts as expired if it is not replaced within ttl, by the clock of
-	// the store. Put does not keep data. Any name of 1 to 256 bytes is a replica.
+	// the store, which may round ttl up and be some seconds late. A ttl that is not
+	// positive is an error. Any name of 1 to 256 bytes is a replica. Data of 1 byte to
+	// 1 MiB is stored as it is. Put does not keep data.
 	Put(ctx context.Context, replica string, old Version, data []byte, ttl time.Duration) (Version, error)
 
 	// All returns the last report of every replica, expired or not, by its name. The
-	// map is the caller's.
+	// map and the bytes are the caller's.
 	All(ctx context.Context) (map[string]StoredReport, error)
 
 	// Forget deletes the report of a replica. It returns nil if there is none. A

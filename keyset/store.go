@@ -13,7 +13,8 @@ type Loader interface {
 	// Load returns the bytes in force and their version. If that is known, it
 	// waits for another one, until ctx ends or the store wants to be asked again,
 	// and may then return the known version once more. The error wraps
-	// [fs.ErrNotExist] if there is nothing yet, and is that of ctx if ctx ends.
+	// [fs.ErrNotExist] if there is nothing yet, and is that of ctx if ctx ends. The
+	// bytes are the caller's.
 	Load(ctx context.Context, known Version) ([]byte, Version, error)
 }
 
@@ -27,7 +28,8 @@ type Store interface {
 	// that there is nothing yet. It returns the version of data. The error wraps
 	// [ErrConflict], and nothing was stored, if another version is in force; and
 	// [ErrReadOnly] if the store cannot be written. Any other error means that data
-	// may or may not have been stored. What Load returns afterwards is what was
-	// stored, or something newer. Swap does not keep data.
+	// may or may not have been stored; so does the error of a ctx that ends. What Load
+	// returns afterwards is what was stored, or something newer. Data of 1 byte to
+	// 1 MiB is stored as it is. Swap does not keep data.
 	Swap(ctx context.Context, old Version, data []byte) (Version, error)
 }
