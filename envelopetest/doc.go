@@ -1,9 +1,12 @@
 // Package envelopetest helps to test code that uses envelopes, and to test
-// envelopes.
+// envelopes and stores.
 //
 // For handlers and clients, [New] returns a fake that seals in readable text
-// and fails on request, without any key. For implementations, [TestEnvelope]
-// checks every promise that package envelope makes.
+// and fails on request, without any key. For code that follows a manifest or steps
+// through a rotation, [NewStore] and [NewReports] are a fleet in memory.
+//
+// For implementations, [TestEnvelope] checks every promise that package envelope
+// makes, and [TestStore] and [TestReports] those of the interfaces of package keyset.
 //
 // The functions of this package panic outside of tests.
 package envelopetest
