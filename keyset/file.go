@@ -84,6 +84,9 @@ const askLock = 2 * time.Millisecond
 // lock waits for the folder. The lock ends with the process that holds it, so that no
 // crash leaves behind what could hold back a revocation.
 func (in folder) lock(ctx context.Context) (unlock func(), err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	f, err := in.lockable()
 	if err != nil {
 		return nil, err

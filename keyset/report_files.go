@@ -37,6 +37,9 @@ func (r *reportFiles) Put(ctx context.Context, replica string, old Version, data
 	if err := checkReplica(replica); err != nil {
 		return "", err
 	}
+	if ttl <= 0 {
+		return "", fmt.Errorf("keyset: report of replica %q: a ttl of %v", replica, ttl)
+	}
 	if len(data) > maxReport {
 		return "", fmt.Errorf("keyset: report of replica %q: larger than %d bytes", replica, maxReport)
 	}
