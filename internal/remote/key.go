@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -146,16 +147,24 @@ func (k *Key) open(ctx context.Context, id keyset.ID, ask func() ([]byte, error)
 	return nil, false, Outage(ctx, id, err)
 }
 
-// Outage returns the error of a remote key that could not be asked: one that
-// wraps [keyset.ErrUnavailable], or the cause of ctx if that has ended.
+// Outage returns the error of a remote key that could not be asked, as [Unavailable].
 func Outage(ctx context.Context, id keyset.ID, err error) error {
+	return Unavailable(ctx, fmt.Sprintf("remote key %s", id), err)
+}
+
+// Unavailable returns the error of something of ours that could not be asked: one that
+// wraps [keyset.ErrUnavailable], or the cause of ctx if that has ended. It never is a
+// rejection, whatever err wraps: nothing that we ask says that a message is at fault.
+func Unavailable(ctx context.Context, what string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, envelope.ErrRejected):
+		return fmt.Errorf("%s: %w: %v", what, keyset.ErrUnavailable, err)
 	case errors.Is(err, keyset.ErrUnavailable):
-		return fmt.Errorf("remote key %s: %w", id, err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("remote key %s: %w: %w", id, keyset.ErrUnavailable, err)
+	return fmt.Errorf("%s: %w: %w", what, keyset.ErrUnavailable, err)
 }
 
 // Mistake returns the error of a remote key that answered, and wrongly. It does not
@@ -164,11 +173,14 @@ func Mistake(id keyset.ID, what string) error {
 	return fmt.Errorf("remote key %s answers wrongly: %s", id, what)
 }
 
-// Guard makes an error of a panic in code that is not ours.
-func Guard(step func() error) (err error) {
+// Guard makes an error of a panic in a key that is not ours.
+func Guard(step func() error) error { return Guarded("the key", step) }
+
+// Guarded makes an error of a panic in code that is not ours.
+func Guarded(what string, step func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the key panicked: %v", r)
+			err = fmt.Errorf("%s panicked: %v", what, r)
 		}
 	}()
 	return step()

@@ -32,6 +32,12 @@ func TestOutage(t *testing.T) {
 	said := fmt.Errorf("503: %w", keyset.ErrUnavailable)
 	assert.EqualError(t, remote.Outage(t.Context(), "A", said), "remote key A: "+said.Error(), "it is said once")
 
+	rejects := remote.Outage(t.Context(), "A", fmt.Errorf("a proxy: %w", envelope.Reject(envelope.Corrupt, refused)))
+	assert.ErrorIs(t, rejects, keyset.ErrUnavailable)
+	assert.NotErrorIs(t, rejects, envelope.ErrRejected, "no service rejects a message")
+	_, rejected := errors.AsType[*envelope.OpenError](rejects)
+	assert.False(t, rejected)
+
 	assert.Equal(t, deadline, remote.Outage(ended, "A", refused), "the end of a call is no outage")
 }
 
