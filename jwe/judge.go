@@ -91,7 +91,7 @@ func (j *judge) signatures() []*exchange.Signature[*Key] {
 			if s.header.carries() {
 				j.c.Waive(waiveCarried)
 			}
-			return exchange.Digest(k.Key.ID(), j.signed(s)), s.header.message(), nil
+			return exchange.Digest(k.Material, j.signed(s)), s.header.message(), nil
 		}
 		if s.header.alg.pss() {
 			one.Almost = func(k *exchange.Signer[*Key]) *exchange.Refusal { return j.otherSalt(s, k.Part) }

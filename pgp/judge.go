@@ -110,7 +110,7 @@ func (j *judge) signature(one *signature) *exchange.Signature[*cert.Component] {
 			j.c.Waive(waiveSHA1Certificates)
 		}
 		one.counts = true
-		return signatureDigest(k.Key.ID(), sig, h), notations(sig), nil
+		return signatureDigest(k.Material, sig, h), notations(sig), nil
 	}
 	return out
 }
@@ -193,7 +193,7 @@ func (e *Envelope) directed(c *exchange.Call, sig *packet.Signature) error {
 // signatureDigest is [envelope.KeyUse].Digest: over the hash that the signature
 // is made of, which covers the salt, the document, and the hashed subpackets. It
 // writes to h.
-func signatureDigest(id keyset.ID, sig *packet.Signature, h hash.Hash) [32]byte {
+func signatureDigest(key string, sig *packet.Signature, h hash.Hash) [32]byte {
 	h.Write(sig.HashSuffix)
-	return exchange.Digest(id, h.Sum(nil))
+	return exchange.Digest(key, h.Sum(nil))
 }

@@ -231,7 +231,7 @@ func finishTo(c *exchange.Call, dst io.Writer, all []newSignature) (err error) {
 		if err != nil {
 			return fmt.Errorf("signing with key %s: %w", s.by.key.ID(), err)
 		}
-		s.digest = signatureDigest(s.by.key.ID(), s.sig, signed)
+		s.digest = signatureDigest(s.by.part.Material, s.sig, signed)
 	}
 	for i := len(all) - 1; i >= 0; i-- {
 		// The library forgets the error of a signer that fails (T23); such a

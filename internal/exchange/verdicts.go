@@ -73,10 +73,12 @@ func (c *Call) InTime(says Statement, windows ...Window) error {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// Digest is [envelope.KeyUse].Digest: of the key and the exact octets signed.
-func Digest(id keyset.ID, signed ...[]byte) [32]byte {
+// Digest is [envelope.KeyUse].Digest: of the key and the exact octets signed. key is the
+// material, and not the ID of an entry: two entries can hold one key, and under which of
+// them a signature counts changes while one of them ends.
+func Digest(key string, signed ...[]byte) [32]byte {
 	h := sha256.New()
-	h.Write([]byte(id))
+	h.Write([]byte(key))
 	h.Write([]byte{0})
 	for _, s := range signed {
 		h.Write(s)
