@@ -132,4 +132,5 @@ const (
 	BadSignature     Reason = "bad_signature"     // a trusted key's signature does not verify
 	OutOfTime        Reason = "out_of_time"       // signed outside the key's validity, or too long ago
 	Misdirected      Reason = "misdirected"       // signed for somebody else, in another context, or by ourselves
+	Replayed         Reason = "replayed"          // accepted before
 )

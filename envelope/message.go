@@ -14,9 +14,10 @@ import (
 // it, in time, meant for us, and in our context. What one signature lacks,
 // another one beside it cannot lend.
 //
-// Open detects no replays, and nothing but the context binds a reply to its
-// request: remember the Digest of each signer for as long as messages are
-// accepted, and refuse a message of which one was seen before.
+// Open accepts a message as often as it comes, unless the Config has [Replays]. Whoever
+// remembers messages in another way keeps the Digest of each signer until MaxAge and
+// Skew after the date of the latest, by the slowest clock, and refuses a message of
+// which one is known. Nothing but the context binds a reply to its request.
 //
 // A Message prints, logs, and marshals to JSON without its payload and header:
 // take those from the fields. It belongs to the caller, who may modify it.
@@ -147,11 +148,12 @@ type KeyUse struct {
 	// Intended Recipient Fingerprint, or by the names of both parties in JOSE.
 	Bound bool
 
-	// Digest of a signature is the SHA-256 of the key's ID and the exact
-	// octets signed, or of their hash where the signature is made of one: the
-	// same however the message is spelled or encrypted anew. Two messages with
-	// one payload differ if the signer dates or numbers them, as Seal does in
-	// OpenPGP, and in JOSE between named parties.
+	// Digest of a signature is a SHA-256 over the key and the exact octets
+	// signed, or their hash where the signature is made of one: the same however
+	// the message is spelled or encrypted anew. Two messages with one payload
+	// differ if the signer numbers them, as Seal does unless Bare is set. If the
+	// signer only dates them, two of the same second have one digest, and pass for
+	// one message: put a number into the payload.
 	Digest [32]byte
 }
 
