@@ -133,6 +133,23 @@ type Config struct {
 	// second and one hour, or five minutes if zero.
 	Skew time.Duration
 
+	// Replays, if not nil, remembers what was accepted, and a message that was
+	// accepted before is rejected as [envelope.Replayed], however it was encrypted
+	// and spelled anew. It is asked last, when everything else about a message
+	// holds. It needs MaxAge, and a signature on every message.
+	// [envelope.NewMemory] makes one for a single process, and package
+	// envelope/valkey one for many; each partner needs its own.
+	//
+	// If the memory cannot be asked, is full, or began after the message was made,
+	// Open returns an error that wraps [keyset.ErrUnavailable], and no payload:
+	// the sender has to seal anew, as after any other error of ours. What is sent
+	// once more as it was is refused if it was accepted the first time.
+	//
+	// A message is remembered until MaxAge and Skew after the date of its latest
+	// signature. Now has to follow the clock of the memory: what is given the time of
+	// its receipt, and waited longer than that, cannot be remembered.
+	Replays envelope.Replays
+
 	Waive   []envelope.Waiver // exceptions to the defaults, each with its reason
 	Observe envelope.Observer // if not nil, told about every call
 	Now     func() time.Time  // if nil, time.Now
@@ -171,9 +188,10 @@ func New(c Config) (*Envelope, error) {
 	var err error
 	var errs []error
 	e.x, err = exchange.New(exchange.Config{
-		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge, Skew: c.Skew,
-		Waive: c.Waive, Observe: c.Observe, Now: c.Now, Evidence: waiveEvidence,
-	}, waiveEvidence, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV, waiveCarried, waiveRSADualUse)
+		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge, Skew: c.Skew, Replays: c.Replays,
+		Waive: c.Waive, Observe: c.Observe, Now: c.Now,
+		Evidence: waiveEvidence, Unsigned: waiveEncryptOnly, Forgetful: waiveForgetful,
+	}, waiveEvidence, waiveForgetful, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV, waiveCarried, waiveRSADualUse)
 	errs = append(errs, err)
 	if err == nil {
 		e.waived = waiversOf(c.Waive)

@@ -45,6 +45,7 @@ func (e *Envelope) openOuter(c *exchange.Call, message []byte) (*envelope.Messag
 	if err := verdicts.Rejection(); err != nil {
 		return nil, err
 	}
+	c.RememberBy(sealed)
 	m, err := e.openSealed(c, sealed)
 	if err != nil {
 		return nil, err

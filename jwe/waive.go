@@ -17,6 +17,7 @@ const (
 	waiveLongIV      = "jwe.InsecureLongIV"
 	waiveCarried     = "jwe.InsecureCarriedKeys"
 	waiveEvidence    = "jwe.InsecureUnsignedEvidence"
+	waiveForgetful   = "jwe.InsecureForgetfulStart"
 	waiveRSADualUse  = "jwe.InsecureRSADualUse"
 )
 
@@ -83,6 +84,14 @@ func InsecureCarriedKeys(reason string) envelope.Waiver {
 // us messages can have an old key removed while the partner still uses it.
 func InsecureUnsignedEvidence(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveEvidence, reason)
+}
+
+// InsecureForgetfulStart is for use beside [Config.Replays] and has Open accept messages
+// that are dated before the memory began, which are an outage of ours otherwise. What
+// was accepted in the time of MaxAge before that can then be accepted once more, each
+// time that the memory begins: a [envelope.Memory] whenever the process starts.
+func InsecureForgetfulStart(reason string) envelope.Waiver {
+	return envelope.NewWaiver(waiveForgetful, reason)
 }
 
 // InsecureRSADualUse permits the private RSA keys with the given IDs, of which there

@@ -50,6 +50,24 @@ type Config struct {
 	// second and one hour, or five minutes if zero.
 	Skew time.Duration
 
+	// Replays, if not nil, remembers what was accepted, and a message that was
+	// accepted before is rejected as [envelope.Replayed], however it was encrypted
+	// and spelled anew. It is asked last, when everything else about a message
+	// holds, and by
+	// OpenTo before the first byte of the payload is written. It needs MaxAge, and a signature on every message.
+	// [envelope.NewMemory] makes one for a single process, and package
+	// envelope/valkey one for many; each partner needs its own.
+	//
+	// If the memory cannot be asked, is full, or began after the message was made,
+	// Open or OpenTo returns an error that wraps [keyset.ErrUnavailable], and no payload:
+	// the sender has to seal anew, as after any other error of ours. What is sent
+	// once more as it was is refused if it was accepted the first time.
+	//
+	// A message is remembered until MaxAge and Skew after the date of its latest
+	// signature. Now has to follow the clock of the memory: what is given the time of
+	// its receipt, and waited longer than that, cannot be remembered.
+	Replays envelope.Replays
+
 	// RequireBound makes Open reject messages whose signatures name no
 	// intended recipient. Messages that name others are always rejected.
 	// GnuPG 2.2 names none.
@@ -101,12 +119,15 @@ func New(c Config) (*Envelope, error) {
 		AlsoTo:  c.AlsoTo,
 		MaxAge:  c.MaxAge,
 		Skew:    c.Skew,
+		Replays: c.Replays,
 		Waive:   c.Waive,
 		Observe: c.Observe,
 		Now:     c.Now,
 
-		Evidence: waiveEvidence,
-	}, waiveUnsigned, waiveEvidence, waiveSHA1Certificates, waiveRSADualUse)
+		Evidence:  waiveEvidence,
+		Unsigned:  waiveUnsigned,
+		Forgetful: waiveForgetful,
+	}, waiveUnsigned, waiveEvidence, waiveForgetful, waiveSHA1Certificates, waiveRSADualUse)
 	errs := []error{err, notUnderFIPSOnly()}
 	size, stream := int64(defaultMaxSize), int64(defaultMaxStream)
 	if c.MaxSize != 0 {

@@ -15,6 +15,7 @@ import (
 const (
 	waiveUnsigned         = "pgp.InsecureUnsigned"
 	waiveEvidence         = "pgp.InsecureUnsignedEvidence"
+	waiveForgetful        = "pgp.InsecureForgetfulStart"
 	waiveSHA1Certificates = "pgp.InsecureSHA1Certificates"
 	waiveRSADualUse       = "pgp.InsecureRSADualUse"
 )
@@ -32,6 +33,14 @@ func InsecureUnsigned(reason string) envelope.Waiver {
 // us messages can have an old key removed while the partner still uses it.
 func InsecureUnsignedEvidence(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveEvidence, reason)
+}
+
+// InsecureForgetfulStart is for use beside [Config.Replays] and has Open accept messages
+// that are dated before the memory began, which are an outage of ours otherwise. What
+// was accepted in the time of MaxAge before that can then be accepted once more, each
+// time that the memory begins: a [envelope.Memory] whenever the process starts.
+func InsecureForgetfulStart(reason string) envelope.Waiver {
+	return envelope.NewWaiver(waiveForgetful, reason)
 }
 
 // InsecureSHA1Certificates permits self-signatures that use SHA-1, as old

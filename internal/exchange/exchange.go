@@ -45,6 +45,7 @@ type Config struct {
 	AlsoTo    []keyset.Source
 	MaxAge    time.Duration
 	Skew      time.Duration // [Skew] if zero
+	Replays   envelope.Replays
 	Waive     []envelope.Waiver
 	Observe   envelope.Observer
 	Now       func() time.Time
@@ -52,6 +53,11 @@ type Config struct {
 	// Evidence names the waiver under which a message without a signature is
 	// evidence all the same, because the transport says who the partner is.
 	Evidence string
+
+	// Unsigned names the waiver under which a message needs no signature, and
+	// Forgetful the one under which a message is accepted that is older than the
+	// memory of messages.
+	Unsigned, Forgetful string
 }
 
 // An Exchange is the shared part of one envelope. It is safe for concurrent use.
@@ -90,7 +96,7 @@ func New(c Config, waivers ...string) (*Exchange, error) {
 		_, err = load(s, c.Format, false, fmt.Sprintf("AlsoTo[%d]", i))
 		errs = append(errs, err)
 	}
-	errs = append(errs, checkWaivers(x.c.Waive, waivers))
+	errs = append(errs, checkWaivers(x.c.Waive, waivers), x.checkReplays())
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -151,7 +157,7 @@ func load(s keyset.Source, f keyset.Format, private bool, name string) (*keyset.
 	if s == nil {
 		return nil, fmt.Errorf("%s is nil", name)
 	}
-	if v := reflect.ValueOf(s); v.Kind() == reflect.Pointer && v.IsNil() {
+	if isNil(s) {
 		return nil, fmt.Errorf("%s is a nil %T", name, s)
 	}
 	set := s.Load()
@@ -170,6 +176,15 @@ func load(s keyset.Source, f keyset.Format, private bool, name string) (*keyset.
 	return set, nil
 }
 
+// isNil reports whether an interface that is not nil holds a nil all the same.
+func isNil(v any) bool {
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return r.IsNil()
+	}
+	return false
+}
+
 // A Call is one Seal or Open: the sets as they were when it began, and the
 // account of what was done. It is used by one goroutine.
 type Call struct {
@@ -184,6 +199,9 @@ type Call struct {
 	size   int64
 
 	privateOps, verifications, remoteOps int
+
+	also       [][32]byte // what the message is remembered by beside its signatures
+	remembered bool
 }
 
 type sealedWith struct {
@@ -312,7 +330,8 @@ func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]b
 
 // Open runs f as one Open of a message of the given size: f fills in the
 // Message but for its times, waivers, and format; uses are recorded if the
-// message is accepted with at least one signature, and the observer is told.
+// message is accepted with at least one signature, and the observer is told. A message
+// that was accepted before is rejected last; see [Call.Remember].
 func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelope.Message, error)) (*envelope.Message, error) {
 	start := time.Now()
 	c, err := x.begin(ctx)
@@ -322,6 +341,9 @@ func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelop
 	}
 	if err == nil {
 		m, err = f(c)
+	}
+	if err == nil {
+		err = c.Remember(m)
 	}
 	e := envelope.Event{Op: "open", Format: x.c.Format, Size: size, Err: err}
 	if c != nil {
