@@ -3,6 +3,7 @@ package envelopetest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/exchange"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -30,6 +32,7 @@ type Fake struct {
 	fail     error
 	failSeal error
 	payloads []string
+	replays  envelope.Replays
 }
 
 var _ envelope.Streamer = (*Fake)(nil)
@@ -88,7 +91,8 @@ func (f *Fake) Message(payload string, signers ...envelope.KeyUse) []byte {
 
 // MessageFrom returns what opens to m, for handlers that look at more than the
 // payload and its signers. Where m leaves the decrypter, the format, the time, or
-// the state of a key empty, the fake fills them in.
+// the state of a key empty, the fake fills them in, and a digest for each signer that
+// has none.
 func (f *Fake) MessageFrom(m envelope.Message) []byte {
 	f.check()
 	return f.write(wire{}, m)
@@ -106,6 +110,9 @@ func (f *Fake) write(w wire, m envelope.Message) []byte {
 		}
 	}
 	w.Test, w.Header, w.Message = f.test.Name(), m.Header, &m
+	if w.Nonce == "" {
+		w.Nonce = rand.Text()
+	}
 	for _, waiver := range m.Waived {
 		w.Waived = append(w.Waived, [2]string{waiver.Name(), waiver.Reason()})
 	}
@@ -168,10 +175,28 @@ func (f *Fake) Open(ctx context.Context, sealed []byte) (*envelope.Message, erro
 	if err == nil && f.own != nil {
 		err = f.judge(m, to)
 	}
+	if err == nil && f.replays != nil {
+		err = f.remember(ctx, m)
+	}
 	if err != nil {
 		return nil, err
 	}
+	f.record(m, to)
 	return m, nil
+}
+
+// remember asks the memory of the fake as Open of a format does.
+func (f *Fake) remember(ctx context.Context, m *envelope.Message) error {
+	now := time.Now()
+	s := envelope.Sighting{Made: now, Until: now.Add(time.Hour)}
+	var keys []keyset.ID
+	for _, u := range m.Signers {
+		s.Digests, keys = append(s.Digests, u.Digest), append(keys, u.ID)
+		if !u.Time.IsZero() && u.Time.Before(s.Made) {
+			s.Made = u.Time
+		}
+	}
+	return exchange.Remember(ctx, f.replays, s, keys...)
 }
 
 var errOtherTest = errors.New("a fake of another test made the message")
@@ -197,6 +222,11 @@ func (f *Fake) decode(sealed []byte) (m *envelope.Message, to []keyset.ID, err e
 	m.Payload, m.Header = []byte(w.Text), w.Header
 	if w.Octets != nil {
 		m.Payload = w.Octets
+	}
+	for i, u := range m.Signers {
+		if u.Digest == [32]byte{} {
+			m.Signers[i].Digest = exchange.Digest(string(u.ID), []byte(w.Nonce))
+		}
 	}
 	for _, waiver := range w.Waived {
 		m.Waived = append(m.Waived, envelope.NewWaiver(waiver[0], waiver[1]))
@@ -260,6 +290,17 @@ func (f *Fake) Reject(reason envelope.Reason) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reject = reason
+}
+
+// Remember makes the next calls of Open ask r last, as the Replays of a Config: a
+// message that is opened for a second time is rejected as [envelope.Replayed]. Every
+// message that the fake makes is another one, whatever its payload is. A signer without
+// a time signs when its message is opened. Open asks nobody after it was called with nil.
+func (f *Fake) Remember(r envelope.Replays) {
+	f.check()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.replays = r
 }
 
 // Fail makes the next calls of Seal and Open return err, until it is called

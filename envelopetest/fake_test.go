@@ -126,3 +126,51 @@ func main() { println((&envelopetest.Fake{}).ContentType()) }
 	assert.Contains(t, string(out), "outside of a test")
 	assert.False(t, strings.Contains(string(out), "text/plain"))
 }
+
+// Every message of a fake is another one, and is accepted once by a fake that remembers.
+func TestFakeRemembers(t *testing.T) {
+	f := envelopetest.New(t)
+	first, second := f.Message("x", envelope.KeyUse{ID: "a"}, envelope.KeyUse{ID: "b"}), f.Message("x")
+	digests := map[[32]byte]bool{}
+	for _, sealed := range [][]byte{first, second, first} {
+		m, err := f.Open(t.Context(), sealed)
+		require.NoError(t, err)
+		for _, u := range m.Signers {
+			digests[u.Digest] = true
+		}
+	}
+	assert.Len(t, digests, 3, "one for each signer of each message")
+	assert.NotContains(t, digests, [32]byte{})
+
+	f.Remember(envelope.NewMemory(3))
+	for _, sealed := range [][]byte{first, second} {
+		_, err := f.Open(t.Context(), sealed)
+		require.NoError(t, err)
+		m, err := f.Open(t.Context(), sealed)
+		assert.Nil(t, m)
+		oe, ok := errors.AsType[*envelope.OpenError](err)
+		require.True(t, ok)
+		assert.Equal(t, envelope.Replayed, oe.Reason)
+	}
+	_, err := f.Open(t.Context(), f.Message("x"))
+	assert.ErrorIs(t, err, keyset.ErrUnavailable, "it is full")
+	assert.ErrorIs(t, err, envelope.ErrFull)
+	f.Remember(nil)
+	_, err = f.Open(t.Context(), first)
+	assert.NoError(t, err)
+
+	a, b := envelopetest.NewPair(t)
+	b.Envelope.(*envelopetest.Fake).Remember(envelope.NewMemory(3))
+	sealed, err := a.Envelope.Seal(t.Context(), []byte("x"))
+	require.NoError(t, err)
+	for range 2 {
+		_, _ = b.Envelope.Open(t.Context(), sealed)
+	}
+	u, ok := b.Own.Usage("b-1")
+	require.True(t, ok)
+	assert.EqualValues(t, 1, u.Opened, "what is replayed is no use of a key")
+	sealed, err = a.Envelope.Seal(t.Context(), []byte("x"))
+	require.NoError(t, err)
+	_, err = b.Envelope.Open(t.Context(), sealed)
+	assert.NoError(t, err)
+}
