@@ -21,21 +21,10 @@ import (
 // for 1,000 digests, and its clock is that of the test, to the second.
 func TestReplays(t *testing.T, newMemory func(t *testing.T) envelope.Replays) {
 	onlyInTests(t, "TestReplays")
-	for _, p := range replayPromises {
-		t.Run(p.name, func(t *testing.T) {
-			for _, broken := range p.check(newMemory(t)) {
-				t.Errorf("%s\n  the promise: %s", broken, p.text)
-			}
-		})
-	}
+	hold(t, replayPromises, newMemory)
 }
 
-type replayPromise struct {
-	name, text string
-	check      func(envelope.Replays) (broken []string)
-}
-
-var replayPromises = []replayPromise{
+var replayPromises = []promise[envelope.Replays]{
 	{"Fresh", "Remember reports whether all digests are new, and if so remembers them.", onceFresh},
 	{"Exact", "A digest is known if all of it is.", exactDigests},
 	{"Together", "If one of the digests is known, it remembers none of the others.", together},
@@ -58,28 +47,28 @@ func newDigests(n int) [][32]byte {
 	return out
 }
 
-// A memoryReport asks a memory, and collects what is broken.
-type memoryReport struct {
+// A replayReport asks a memory, and collects what is broken.
+type replayReport struct {
 	report
 	memory envelope.Replays
 }
 
-// soon is until when most of the tests have something remembered.
-func soon() time.Time { return time.Now().Add(time.Minute) }
+// inAMinute is until when most of the tests have something remembered.
+func inAMinute() time.Time { return time.Now().Add(time.Minute) }
 
-func (r *memoryReport) says(want bool, what string, digests ...[32]byte) {
-	fresh, err := r.memory.Remember(bg, envelope.Sighting{Digests: digests, Until: soon()})
+func (r *replayReport) says(want bool, what string, digests ...[32]byte) {
+	fresh, err := r.memory.Remember(bg, envelope.Sighting{Digests: digests, Until: inAMinute()})
 	r.add(err == nil && fresh == want, "%s: fresh is %v, error %v", what, fresh, err)
 }
 
-func (r *memoryReport) fails(s envelope.Sighting, what string) error {
+func (r *replayReport) fails(s envelope.Sighting, what string) error {
 	fresh, err := r.memory.Remember(bg, s)
 	r.add(err != nil && !fresh, "%s: fresh is %v, error %v", what, fresh, err)
 	return err
 }
 
 func onceFresh(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	d := newDigests(2 + 64)
 	r.says(true, "a new digest", d[0])
 	r.says(true, "another one", d[1])
@@ -96,7 +85,7 @@ func onceFresh(m envelope.Replays) []string {
 }
 
 func exactDigests(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	d := newDigests(1)[0]
 	r.says(true, "a new digest", d)
 	for i := range d {
@@ -109,7 +98,7 @@ func exactDigests(m envelope.Replays) []string {
 }
 
 func together(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	d := newDigests(5)
 	r.says(true, "two digests", d[0], d[1])
 	r.says(false, "one of them", d[1])
@@ -121,7 +110,7 @@ func together(m envelope.Replays) []string {
 }
 
 func untilThen(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	d := newDigests(3)
 	now := time.Now()
 	short, long := now.Add(3*time.Second), now.Add(time.Hour)
@@ -140,7 +129,7 @@ func untilThen(m envelope.Replays) []string {
 }
 
 func past(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	d := newDigests(1)
 	for _, ago := range []time.Duration{2 * time.Second, time.Hour, 30 * 365 * 24 * time.Hour} {
 		_ = r.fails(envelope.Sighting{Digests: d, Until: time.Now().Add(-ago)}, fmt.Sprintf("until %v ago", ago))
@@ -151,30 +140,30 @@ func past(m envelope.Replays) []string {
 }
 
 func noDigests(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
-	_ = r.fails(envelope.Sighting{Until: soon()}, "nil")
-	_ = r.fails(envelope.Sighting{Until: soon(), Digests: [][32]byte{}}, "an empty slice")
+	r := replayReport{memory: m}
+	_ = r.fails(envelope.Sighting{Until: inAMinute()}, "nil")
+	_ = r.fails(envelope.Sighting{Until: inAMinute(), Digests: [][32]byte{}}, "an empty slice")
 	return r.report
 }
 
 func forgotten(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	d := newDigests(3)
 	r.says(true, "a new digest", d[2]) // so that a memory that begins when it is asked has begun
 	for _, made := range []time.Time{time.Now().Add(-10 * time.Second), time.Unix(0, 0), time.Unix(-1, 0)} {
-		err := r.fails(envelope.Sighting{Digests: d[:2], Made: made, Until: soon()}, "made before the memory began")
+		err := r.fails(envelope.Sighting{Digests: d[:2], Made: made, Until: inAMinute()}, "made before the memory began")
 		r.add(errors.Is(err, envelope.ErrForgotten), "made before the memory began: the error is %v", err)
 	}
 	r.says(true, "the same without a date", d[:2]...)
-	fresh, err := m.Remember(bg, envelope.Sighting{Digests: d[:1], Made: time.Now().Add(-10 * time.Second), Until: soon()})
+	fresh, err := m.Remember(bg, envelope.Sighting{Digests: d[:1], Made: time.Now().Add(-10 * time.Second), Until: inAMinute()})
 	r.add(!fresh && err == nil, "made before the memory began, and known: fresh is %v, error %v", fresh, err)
-	fresh, err = m.Remember(bg, envelope.Sighting{Digests: newDigests(1), Made: time.Now().Add(2 * time.Second), Until: soon()})
+	fresh, err = m.Remember(bg, envelope.Sighting{Digests: newDigests(1), Made: time.Now().Add(2 * time.Second), Until: inAMinute()})
 	r.add(fresh && err == nil, "made after the memory began: fresh is %v, error %v", fresh, err)
 	return r.report
 }
 
 func atOnce(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	for range 20 {
 		d := newDigests(2)
 		var fresh, failed atomic.Int32
@@ -187,7 +176,7 @@ func atOnce(m envelope.Replays) []string {
 					slices.Reverse(asked)
 				}
 				<-start
-				is, err := m.Remember(bg, envelope.Sighting{Digests: asked, Until: soon()})
+				is, err := m.Remember(bg, envelope.Sighting{Digests: asked, Until: inAMinute()})
 				if err != nil {
 					failed.Add(1)
 				}
@@ -205,7 +194,7 @@ func atOnce(m envelope.Replays) []string {
 
 // overlapping has calls that share one digest with the next, in a ring.
 func overlapping(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	for range 20 {
 		const n = 16
 		d := newDigests(n)
@@ -215,7 +204,7 @@ func overlapping(m envelope.Replays) []string {
 		for i := range n {
 			wg.Go(func() {
 				<-start
-				fresh[i], _ = m.Remember(bg, envelope.Sighting{Digests: [][32]byte{d[i], d[(i+1)%n]}, Until: soon()})
+				fresh[i], _ = m.Remember(bg, envelope.Sighting{Digests: [][32]byte{d[i], d[(i+1)%n]}, Until: inAMinute()})
 			})
 		}
 		close(start)
@@ -232,20 +221,20 @@ func overlapping(m envelope.Replays) []string {
 }
 
 func contextDone(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	ctx, cancel := context.WithCancel(bg)
 	cancel()
-	fresh, err := m.Remember(ctx, envelope.Sighting{Digests: newDigests(1), Until: soon()})
+	fresh, err := m.Remember(ctx, envelope.Sighting{Digests: newDigests(1), Until: inAMinute()})
 	r.add(!fresh && err != nil, "a context that is done: fresh is %v, error %v", fresh, err)
 	return r.report
 }
 
 func ownDigests(m envelope.Replays) []string {
-	r := memoryReport{memory: m}
+	r := replayReport{memory: m}
 	d := newDigests(8)
 	asked, want := slices.Clone(d), slices.Clone(d)
 	r.says(true, "new digests", asked...)
-	fresh, err := m.Remember(bg, envelope.Sighting{Digests: asked, Until: soon()})
+	fresh, err := m.Remember(bg, envelope.Sighting{Digests: asked, Until: inAMinute()})
 	r.add(!fresh && err == nil, "the same: fresh is %v, error %v", fresh, err)
 	r.add(slices.Equal(asked, want), "the digests were modified")
 	clear(asked)
