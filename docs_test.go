@@ -19,7 +19,7 @@ import (
 
 func documents(t *testing.T) []string {
 	var all []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "pgp/*.md", "jwe/*.md", "examples/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "pgp/*.md", "jwe/*.md", "examples/*/*.md", "envelope/*/*.md"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		all = append(all, files...)
