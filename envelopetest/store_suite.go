@@ -16,14 +16,16 @@ import (
 )
 
 // TestStore runs subtests for every promise of [keyset.Store]: the bytes that come back,
-// versions, conflicts, waiting, a context that ends, many writers at once. A failure
-// quotes the promise.
+// versions, conflicts, waiting, a context that ends, many writers at once; and of
+// [keyset.Step] on that store: many at once, an answer that is lost, and what was read
+// late. A failure quotes the promise.
 //
 // fresh is called for each subtest and returns a store that has nothing in it and that
 // nobody else uses. If that store has a method Again() keyset.Store, the suite uses what
 // it returns, too: another handle on the same place, as another process has one.
 func TestStore(t *testing.T, fresh func(t *testing.T) keyset.Store) {
 	hold(t, storePromises, fresh)
+	hold(t, stepPromises, fresh)
 }
 
 var storePromises = []promise[keyset.Store]{

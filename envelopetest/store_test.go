@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,7 @@ func TestMemoryStoreKeepsItsPromises(t *testing.T) {
 }
 
 func TestMemoryStoreInABubble(t *testing.T) {
-	for _, p := range storePromises {
+	for _, p := range slices.Concat(storePromises, stepPromises) {
 		t.Run(p.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { assert.Empty(t, p.check(NewStore(t))) })
 		})
@@ -57,6 +58,9 @@ func TestPromisesAreQuoted(t *testing.T) {
 	}
 	for _, p := range storePromises {
 		quoted("../keyset/store.go", p.name, p.text)
+	}
+	for _, p := range stepPromises {
+		quoted("../keyset/step.go", p.name, p.text)
 	}
 	for _, p := range reportPromises {
 		quoted("../keyset/reports.go", p.name, p.text)
@@ -331,9 +335,31 @@ func brokenStores() map[string]map[string]brokenStore {
 	}
 }
 
+// brokenForSteps are wrong in ways that Step cannot make good.
+func brokenForSteps() map[string]map[string]brokenStore {
+	all := brokenStores()
+	return map[string]map[string]brokenStore{
+		"Steps": all["Writers"],
+		"StepUnanswered": {"the first one wins": {swap: func() func(s keyset.Store, ctx context.Context, old keyset.Version, data []byte) (keyset.Version, error) {
+			swaps := 0
+			return func(s keyset.Store, ctx context.Context, old keyset.Version, data []byte) (keyset.Version, error) {
+				if swaps++; swaps%2 == 0 {
+					return inForce(s), nil
+				}
+				return s.Swap(ctx, old, data)
+			}
+		}()}},
+		"StepStale": {"the last one wins": all["Conflict"]["the last one wins"]},
+	}
+}
+
 // The suite catches a store that breaks any one promise.
 func TestTheSuiteCatchesStores(t *testing.T) {
 	catches(t, storePromises, brokenStores(), func(t *testing.T, b brokenStore) keyset.Store {
+		b.Store = NewStore(t)
+		return b
+	})
+	catches(t, stepPromises, brokenForSteps(), func(t *testing.T, b brokenStore) keyset.Store {
 		b.Store = NewStore(t)
 		return b
 	})
