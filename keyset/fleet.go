@@ -203,6 +203,9 @@ func (h *heard) lags(id ID, revision uint64) string {
 			why += fmt.Sprintf(", for %.256q", h.Problem)
 		}
 		return why
+	case h.Problem != "":
+		// Also with a higher revision: a store that was put back has other revisions.
+		return fmt.Sprintf("does not follow: %.256q", h.Problem)
 	}
 	for _, r := range h.Outcome.Refused {
 		if r.ID == id {

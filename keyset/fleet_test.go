@@ -62,6 +62,7 @@ func TestStepWaitsForAllReplicas(t *testing.T) {
 		"one lags":                     {[]keyset.Report{says("a", 5), says("b", 4)}, nil, nil, nil, `replica "b" has loaded revision 4`, []string{"b"}},
 		"two lag":                      {[]keyset.Report{says("a", 1), says("b", 4)}, nil, nil, nil, `replica "a" has loaded revision 1; replica "b" has loaded revision 4; wait until all replicas have loaded revision 5`, []string{"a", "b"}},
 		"one says why":                 {[]keyset.Report{says("a", 4, func(r *keyset.Report) { r.Problem = "line 7" })}, nil, nil, nil, `has loaded revision 4, for "line 7"`, []string{"a"}},
+		"one does not follow":          {[]keyset.Report{says("a", 9, func(r *keyset.Report) { r.Problem = "revision is not newer" })}, nil, nil, nil, `replica "a" does not follow: "revision is not newer"`, []string{"a"}},
 		"one refused the key":          {[]keyset.Report{says("a", 5), says("b", 5, refused("old"), refused("new"))}, nil, nil, nil, `replica "b" refused the key: "no such file"`, []string{"b"}},
 		"one refused another key":      {reports: []keyset.Report{says("a", 5, refused("third"))}},
 		"one is silent":                {[]keyset.Report{says("a", 5), says("b", 5)}, []string{"b"}, nil, nil, `replica "b" is silent since 20`, []string{"b"}},
@@ -227,6 +228,12 @@ func TestStepAsksUsage(t *testing.T) {
 
 	err = keyset.Step(t.Context(), p.store, remove, keyset.AskReplicas(p.reports), keyset.Vouch("c"))
 	assert.ErrorContains(t, err, `nothing is known of its use by replica "c"`)
+
+	// The ring of the step carries no traffic, with the keys neither.
+	p = placeOf(t, manifest)
+	assert.ErrorContains(t, keyset.Step(t.Context(), p.store, remove, keyset.SingleProcess(), keyset.OpenKeys(ownDecrypt.open)), "nothing is known of its use; give the report")
+	p.report(says("a", 5), time.Hour)
+	require.NoError(t, keyset.Step(t.Context(), p.store, remove, keyset.AskReplicas(p.reports), keyset.OpenKeys(ownDecrypt.open)))
 
 	// A report that was given by hand counts as one that was published.
 	p = placeOf(t, manifest)

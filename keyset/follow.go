@@ -129,7 +129,11 @@ func (w *Follower) Run(ctx context.Context) error {
 		defer func() { <-done }()
 	}
 	for ctx.Err() == nil {
-		wait, cancel := context.WithTimeout(ctx, w.again)
+		pause := w.again
+		if w.failed != "" {
+			pause = min(pause, lookAgain) // to find out soon that the store is there again
+		}
+		wait, cancel := context.WithTimeout(ctx, pause)
 		raw, version, err := w.from.Load(wait, w.version)
 		if err != nil && wait.Err() != nil {
 			version, err = w.version, nil // nothing new

@@ -196,7 +196,7 @@ func (r *Ring) doubt(other Report) {
 // it has reports.
 func (cur *ringState) usageOf(id ID) Usage {
 	var all Usage
-	if c, ok := cur.uses[id]; ok && !cur.set.editing {
+	if c, ok := cur.uses[id]; ok && cur.carries() {
 		all = c.usage()
 	}
 	for _, p := range cur.known() {
@@ -204,6 +204,10 @@ func (cur *ringState) usageOf(id ID) Usage {
 	}
 	return all
 }
+
+// carries reports whether messages go through the ring, so that what it counts says
+// something: that of a tool that edits, or of a Step, sees none.
+func (cur *ringState) carries() bool { return !cur.set.editing && cur.fleet == nil }
 
 func (cur *ringState) hasProof(id ID) bool { return cur.usageOf(id).proves() }
 
@@ -214,10 +218,10 @@ func (cur *ringState) busy(id ID, now time.Time, idle time.Duration) error {
 	if err := cur.silent(); err != nil {
 		return err
 	}
-	if cur.set.editing && len(reports) == 0 {
+	if !cur.carries() && len(reports) == 0 {
 		return errors.New("nothing is known of its use; give the report of every replica")
 	}
-	if c, ok := cur.uses[id]; ok && !cur.set.editing {
+	if c, ok := cur.uses[id]; ok && cur.carries() {
 		if err := c.usage().busy(now, idle); err != nil {
 			return err
 		}
