@@ -19,7 +19,7 @@ import (
 
 func documents(t *testing.T) []string {
 	var all []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "pgp/*.md", "jwe/*.md", "examples/*/*.md", "envelope/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "pgp/*.md", "jwe/*.md", "examples/*/*.md", "envelope/*/*.md", "keyset/*/*.md"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		all = append(all, files...)
@@ -39,7 +39,8 @@ var fence = regexp.MustCompile("(?m)^(?:<!-- (\\S+) -->\n)?```(\\w*)\n((?s:.*?))
 
 // Every block of code in the documents is run: Go, and what a program prints, is
 // quoted from a file of a package that go test runs; a session of a shell is run
-// by TestSessions; commands alone are those of .ci/run, or named here.
+// by TestSessions; commands alone are those of .ci/run, or run by the test that a
+// comment names, or named here.
 func TestCodeBlocks(t *testing.T) {
 	elsewhere := []string{ // what only a user can run
 		"go get github.com/sealwax/sealwax",
@@ -60,6 +61,10 @@ func TestCodeBlocks(t *testing.T) {
 			case "console":
 				assert.Equal(t, "docs", filepath.Dir(name), "%s: TestSessions runs the documents in docs", name)
 			case "sh":
+				if file != "" { // a test that reads the document, and runs the block
+					assert.Contains(t, text(t, file), `"`+filepath.Base(name)+`"`, "%s: %s does not read it", name, file)
+					continue
+				}
 				for line := range strings.Lines(code) {
 					command, _, _ := strings.Cut(line, " #")
 					command = strings.TrimSpace(command)
