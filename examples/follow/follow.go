@@ -5,7 +5,6 @@ package follow
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -47,14 +46,4 @@ func Alarms(ring *keyset.Ring, now time.Time) []string {
 		lines = append(lines, f.String())
 	}
 	return lines
-}
-
-// Report writes what this replica has counted of every key, as "sealctl rotate
-// remove -usage" reads it. The last report, when no envelope uses the ring any more,
-// says so; the next process of the replica takes it in with [keyset.Ring.Resume].
-func Report(w io.Writer, ring *keyset.Ring, replica string, last bool) error {
-	report := ring.Report(replica)
-	report.Ended = last
-	_, err := report.WriteTo(w)
-	return err
 }

@@ -1,7 +1,6 @@
 package follow_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -72,11 +71,4 @@ func TestFollow(t *testing.T) {
 	later := follow.Alarms(&ring, time.Now().AddDate(0, 11, 0))
 	require.NotEmpty(t, later)
 	assert.Contains(t, later[0], "expiring: key "+string(next.Info().ID))
-
-	var b bytes.Buffer
-	require.NoError(t, follow.Report(&b, &ring, "server-1", true))
-	report, err := keyset.ReadReport(&b)
-	require.NoError(t, err)
-	assert.Len(t, report.Usage, 2)
-	assert.True(t, report.Ended)
 }
