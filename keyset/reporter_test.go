@@ -318,7 +318,7 @@ func TestReportFilesThatAreNone(t *testing.T) {
 	reports := keyset.ReportFiles(root)
 	p.reports = reports
 	p.report(says("a", 1), time.Minute)
-	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	names, err := filepath.Glob(filepath.Join(dir, "*.report"))
 	require.NoError(t, err)
 	require.Len(t, names, 1)
 	assert.NotContains(t, filepath.Base(names[0]), "a.")

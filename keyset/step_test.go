@@ -287,9 +287,9 @@ func TestStepByManyAtOnce(t *testing.T) {
 	for _, k := range m.Keys[1:] {
 		assert.Equal(t, keyset.Revoked, k.State, "%s", k.ID)
 	}
-	left, err := os.ReadDir(filepath.Dir(p.path))
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(p.path), ".own.json.*"))
 	require.NoError(t, err)
-	assert.Len(t, left, 1, "a temporary file was left behind")
+	assert.Empty(t, left, "a temporary file was left behind")
 }
 
 func TestStepEndsWithItsContext(t *testing.T) {
