@@ -1,14 +1,12 @@
 package envelope
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"math/bits"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -30,26 +28,23 @@ type Memory struct {
 	most   int64
 	since  time.Time
 	held   atomic.Int64 // digests, reserved before they are entered
-	shards [shards]shard
+	seed   maphash.Seed
+	shards [1 << shardBits]shard
 }
 
-const shards = 32
+const shardBits = 5
 
 // NewMemory returns a memory with room for so many digests; it panics if there is
 // none. A message has one digest for each signature that counts. Each is held from
 // when the message is opened until it is too old to be accepted: for MaxAge and twice
 // Skew at most. For 100 messages a second, two signatures each, a MaxAge of 5 minutes,
 // and a Skew of 5 minutes, that is room for 180,000. Memory is taken as it is needed,
-// about 130 bytes for each digest, and used again.
+// about 50 bytes for each digest, and used again.
 func NewMemory(most int) *Memory {
 	if most < 1 {
 		panic(fmt.Sprintf("envelope: NewMemory with room for %d digests", most))
 	}
-	m := &Memory{most: int64(most), since: time.Now()}
-	for i := range m.shards {
-		m.shards[i].known = map[[32]byte]struct{}{}
-	}
-	return m
+	return &Memory{most: int64(most), since: time.Now(), seed: maphash.MakeSeed()}
 }
 
 // Len returns how many digests are held, for a gauge. Some may have expired: they
@@ -70,57 +65,70 @@ func (m *Memory) Remember(ctx context.Context, s Sighting) (fresh bool, err erro
 		return false, fmt.Errorf("envelope: a message to be remembered until %s is forgotten at once: the clock of the memory says %s",
 			s.Until.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
-	var few [4][32]byte // no allocation for most messages
-	digests := append(few[:0], s.Digests...)
-	if len(digests) > 1 {
-		slices.SortFunc(digests, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
-		digests = slices.Compact(digests)
-	}
-	needed := int64(len(digests))
-
 	// The room is reserved first, so that no lock is held while others are swept.
+	needed := int64(distinct(s.Digests))
 	room := m.reserve(needed, now)
-	fresh, err = m.enter(digests, s, now, room)
-	if room && !fresh {
+	entered, err := m.enter(s, now, room)
+	if room && entered == 0 {
 		m.held.Add(-needed)
 	}
-	return fresh, err
+	return entered != 0, err
 }
 
-// enter holds the locks of all shards that are concerned, in order. The digests are
-// sorted, and so are their shards.
-func (m *Memory) enter(digests [][32]byte, s Sighting, now time.Time, room bool) (fresh bool, err error) {
-	var last *shard
-	for i := range digests {
-		if one := m.shard(&digests[i]); one != last {
-			last = one
-			one.mu.Lock()
-			defer one.mu.Unlock()
-		}
+// enter enters all digests, or none, and returns how many these are: one that is given
+// twice is one. It holds the locks of all shards that are concerned, and takes them in
+// order.
+func (m *Memory) enter(s Sighting, now time.Time, room bool) (entered int, err error) {
+	var concerned uint64
+	for i := range s.Digests {
+		concerned |= 1 << (m.hash(&s.Digests[i]) >> (64 - shardBits))
 	}
-	for i := range digests {
-		if _, known := m.shard(&digests[i]).known[digests[i]]; known {
-			return false, nil
+	for left := concerned; left != 0; left &= left - 1 {
+		one := &m.shards[bits.TrailingZeros64(left)]
+		one.mu.Lock()
+		defer one.mu.Unlock()
+	}
+	for i := range s.Digests {
+		if one, hash := m.shard(&s.Digests[i]); one.has(&s.Digests[i], hash) {
+			return 0, nil
 		}
 	}
 	switch {
 	case !s.Made.IsZero() && s.Made.Before(m.since):
-		return false, fmt.Errorf("%w: it began at %s", ErrForgotten, m.since.UTC().Format(time.RFC3339))
+		return 0, fmt.Errorf("%w: it began at %s", ErrForgotten, m.since.UTC().Format(time.RFC3339))
 	case !room:
-		return false, fmt.Errorf("%w: %d digests", ErrFull, m.most)
+		return 0, fmt.Errorf("%w: %d digests", ErrFull, m.most)
 	}
 	until := s.Until.Unix() + 1
-	for i := range digests {
-		one := m.shard(&digests[i])
-		m.held.Add(-int64(one.sweep(now, swept)))
-		one.add(digests[i], until)
+	for i := range s.Digests {
+		one, hash := m.shard(&s.Digests[i])
+		m.held.Add(-int64(one.sweep(now, swept, m.hash)))
+		if i > 0 && slices.Contains(s.Digests[:i], s.Digests[i]) {
+			continue
+		}
+		one.add(&s.Digests[i], hash, until, m.hash)
+		entered++
 	}
-	return true, nil
+	return entered, nil
 }
 
-// shard returns where a digest belongs. Digests are hashes: their first octets spread.
-func (m *Memory) shard(digest *[32]byte) *shard {
-	return &m.shards[binary.BigEndian.Uint16(digest[:])/(1<<16/shards)]
+// distinct counts digests. There are one or two, and seldom as many as 65.
+func distinct(digests [][32]byte) (n int) {
+	for i := range digests {
+		if !slices.Contains(digests[:i], digests[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// hash spreads digests in a way that nobody can foresee: the partner chooses them.
+func (m *Memory) hash(digest *[32]byte) uint64 { return maphash.Bytes(m.seed, digest[:]) }
+
+// shard returns where a digest belongs, and its hash.
+func (m *Memory) shard(digest *[32]byte) (*shard, uint64) {
+	hash := m.hash(digest)
+	return &m.shards[hash>>(64-shardBits)], hash
 }
 
 // swept is how many expired digests at most go when one comes: more than one, so that
@@ -136,7 +144,7 @@ func (m *Memory) reserve(n int64, now time.Time) bool {
 	for i := range m.shards {
 		one := &m.shards[i]
 		one.mu.Lock()
-		gone := one.sweep(now, int(n)+swept)
+		gone := one.sweep(now, int(n)+swept, m.hash)
 		one.mu.Unlock()
 		if m.held.Add(-int64(gone)) <= m.most {
 			return true
@@ -144,43 +152,4 @@ func (m *Memory) reserve(n int64, now time.Time) bool {
 	}
 	m.held.Add(-n)
 	return false
-}
-
-// A shard is a part of the memory with a lock of its own.
-type shard struct {
-	mu     sync.Mutex
-	known  map[[32]byte]struct{}
-	expiry []expiring // in the order in which they expire
-	_      [64]byte   // no two locks in one cache line
-}
-
-// Expiring are the digests that expire in one second: dates of signatures have seconds.
-type expiring struct {
-	until   int64 // in seconds since 1970, rounded up
-	digests [][32]byte
-}
-
-func (s *shard) add(digest [32]byte, until int64) {
-	s.known[digest] = struct{}{}
-	i, found := slices.BinarySearchFunc(s.expiry, until, func(e expiring, until int64) int { return cmp.Compare(e.until, until) })
-	if !found {
-		s.expiry = slices.Insert(s.expiry, i, expiring{until: until})
-	}
-	s.expiry[i].digests = append(s.expiry[i].digests, digest)
-}
-
-// sweep forgets what has expired, but no more than most digests, and returns how many.
-func (s *shard) sweep(now time.Time, most int) (gone int) {
-	for gone < most && len(s.expiry) != 0 && s.expiry[0].until <= now.Unix() {
-		first := &s.expiry[0]
-		last := len(first.digests) - 1
-		delete(s.known, first.digests[last])
-		first.digests = first.digests[:last]
-		gone++
-		if last == 0 {
-			s.expiry[0].digests = nil
-			s.expiry = s.expiry[1:]
-		}
-	}
-	return gone
 }

@@ -203,6 +203,36 @@ func TestMemoryFull(t *testing.T) {
 	})
 }
 
+// Room is used again: a memory takes no more of it, however many messages come and go.
+func TestMemoryUsesItsRoomAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		heap := func() int64 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return int64(m.HeapAlloc)
+		}
+		const n = 20_000
+		memory := envelope.NewMemory(2 * n)
+		round := func(r int) {
+			for i := range n {
+				fresh, err := memory.Remember(t.Context(), envelope.Sighting{Digests: digests(r*n + i), Until: time.Now().Add(time.Minute)})
+				require.NoError(t, err)
+				require.True(t, fresh)
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		round(0)
+		round(1)
+		before := heap()
+		for r := range 20 {
+			round(2 + r)
+		}
+		assert.Less(t, heap()-before, int64(500_000))
+		runtime.KeepAlive(memory)
+	})
+}
+
 // What has expired goes when others come, without a call that waits for all of it.
 func TestMemorySweepsAsItGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -149,9 +149,9 @@ func TestReplaysConfig(t *testing.T) {
 	w := newWorld(t)
 	memory := envelope.NewMemory(1)
 	for want, c := range map[string]jwe.Config{
-		"Replays without MaxAge": {Replays: memory},
-		"Replays is a nil":       {Replays: (*envelope.Memory)(nil), MaxAge: time.Minute},
-		"Replays beside jwe.InsecureEncryptOnly": {Replays: memory, MaxAge: time.Minute,
+		"no MaxAge beside Replays": {Replays: memory},
+		"Replays is a nil":         {Replays: (*envelope.Memory)(nil), MaxAge: time.Minute},
+		"jwe.InsecureEncryptOnly beside Replays": {Replays: memory, MaxAge: time.Minute,
 			Waive: []envelope.Waiver{jwe.InsecureEncryptOnly("test")}},
 		"InsecureForgetfulStart without Replays": {MaxAge: time.Minute, Waive: []envelope.Waiver{jwe.InsecureForgetfulStart("test")}},
 	} {

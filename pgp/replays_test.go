@@ -211,9 +211,9 @@ func TestReplaysConfig(t *testing.T) {
 	memory := envelope.NewMemory(1)
 	unsigned := pgp.InsecureUnsigned("test")
 	for want, c := range map[string]pgp.Config{
-		"Replays without MaxAge":                 {Replays: memory},
+		"no MaxAge beside Replays":               {Replays: memory},
 		"Replays is a nil":                       {Replays: (*envelope.Memory)(nil), MaxAge: time.Minute},
-		"Replays beside pgp.InsecureUnsigned":    {Replays: memory, MaxAge: time.Minute, Waive: []envelope.Waiver{unsigned}},
+		"pgp.InsecureUnsigned beside Replays":    {Replays: memory, MaxAge: time.Minute, Waive: []envelope.Waiver{unsigned}},
 		"InsecureForgetfulStart without Replays": {MaxAge: time.Minute, Waive: []envelope.Waiver{pgp.InsecureForgetfulStart("test")}},
 	} {
 		c.Own, c.Peer = active(t, bank()), active(t, public(partner()))

@@ -39,7 +39,7 @@ func (c Config) check() error {
 		}
 	}
 	if c.Timeout < 0 {
-		return fmt.Errorf("Timeout is negative: %v", c.Timeout)
+		return fmt.Errorf("the Timeout is negative: %v", c.Timeout)
 	}
 	return nil
 }

@@ -18,11 +18,11 @@ func (x *Exchange) checkReplays() error {
 	case x.c.Replays == nil:
 		return nil
 	case isNil(x.c.Replays):
-		return fmt.Errorf("Replays is a nil %T", x.c.Replays)
+		return fmt.Errorf("%s is a nil %T", "Replays", x.c.Replays)
 	case x.c.MaxAge == 0:
-		return errors.New("Replays without MaxAge: every message would have to be remembered for ever")
+		return errors.New("no MaxAge beside Replays: every message would have to be remembered for ever")
 	case x.c.Unsigned != "" && x.Waived(x.c.Unsigned):
-		return fmt.Errorf("Replays beside %s: a message without a signature has nothing to be remembered by", x.c.Unsigned)
+		return fmt.Errorf("%s beside Replays: a message without a signature has nothing to be remembered by", x.c.Unsigned)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package exchange_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -257,8 +259,8 @@ func (funcMemory) Remember(context.Context, envelope.Sighting) (bool, error) { r
 
 func TestReplaysNeedWhatTheyRememberBy(t *testing.T) {
 	for want, change := range map[string]func(*exchange.Config){
-		"Replays without MaxAge": func(c *exchange.Config) { c.MaxAge = 0 },
-		"Replays beside test.InsecureUnsigned": func(c *exchange.Config) {
+		"no MaxAge beside Replays": func(c *exchange.Config) { c.MaxAge = 0 },
+		"test.InsecureUnsigned beside Replays": func(c *exchange.Config) {
 			c.Waive = append(c.Waive, envelope.NewWaiver(unsigned, "mutual TLS"))
 		},
 		"Replays is a nil *envelope.Memory":       func(c *exchange.Config) { c.Replays = (*envelope.Memory)(nil) },
@@ -273,5 +275,39 @@ func TestReplaysNeedWhatTheyRememberBy(t *testing.T) {
 		change(&c)
 		_, err = exchange.New(c, unsigned, forgetful)
 		assert.ErrorContains(t, err, want)
+	}
+}
+
+// BenchmarkReplays is what surrounds the cryptography of one Open, without a memory, and
+// with one that holds so many digests already. What it takes more is what replays cost.
+func BenchmarkReplays(b *testing.B) {
+	for _, held := range []int{-1, 0, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("held=%d", held), func(b *testing.B) {
+			c := config(b)
+			c.MaxAge, c.Now = maxAge, nil
+			random := rand.NewChaCha8([32]byte{})
+			digest := func() (d [32]byte) {
+				_, _ = random.Read(d[:])
+				return d
+			}
+			if held >= 0 {
+				memory := envelope.NewMemory(1 << 24)
+				until := time.Now().Add(time.Hour)
+				for range held {
+					_, err := memory.Remember(b.Context(), envelope.Sighting{Digests: [][32]byte{digest()}, Until: until})
+					require.NoError(b, err)
+				}
+				c.Replays = memory
+			}
+			x := newExchange(b, c)
+			m := accepted()
+			b.ReportAllocs()
+			for b.Loop() {
+				m.Signers[0].Digest, m.Signers[0].Time = digest(), time.Now()
+				if _, err := x.Open(b.Context(), 1, func(*exchange.Call) (*envelope.Message, error) { return m, nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
