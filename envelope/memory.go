@@ -17,13 +17,14 @@ var _ Replays = (*Memory)(nil)
 //
 // It knows nothing of the time before it was made. A message that is dated
 // before that gets an error that wraps [ErrForgotten]: the sender seals anew, and
-// is served. The waiver InsecureForgetfulStart of each format accepts such a
-// message instead.
+// is served. Dates have seconds, so that the second in which the memory was made
+// is before it as well. The waiver InsecureForgetfulStart of each format accepts
+// such a message instead.
 //
-// The dates are those of the partner's clock. If that is ahead of ours by some
-// seconds, messages that the former process accepted in its last seconds pass
-// for messages of this one, and can be accepted once more. No clock is ahead by
-// more than the Skew of the Config.
+// The dates are those of the partner's clock. If that is ahead of ours by d,
+// messages that a former process accepted in the d before this memory was made
+// pass for messages after it, and can be accepted once more. A clock that is ahead
+// by more than the Skew of the Config has its messages rejected.
 type Memory struct {
 	most   int64
 	since  time.Time

@@ -66,8 +66,8 @@ var (
 	// loaded yet; see [LaggingError].
 	ErrLagging = errors.New("keyset: not all replicas are ready")
 
-	// ErrUnavailable is wrapped by every error of a key service that does not
-	// depend on the message. Package envelope never reports such an error as
-	// a rejected message.
+	// ErrUnavailable is wrapped by every error of a key service, or of a memory of
+	// messages, that does not depend on the message. Package envelope never
+	// reports such an error as a rejected message.
 	ErrUnavailable = errors.New("keyset: key service unavailable")
 )

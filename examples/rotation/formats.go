@@ -42,8 +42,7 @@ type conversation struct {
 	observe       envelope.Observer
 }
 
-// maxAge is how long a recorded message stays good for replaying, and so for
-// how long an endpoint that must not act twice remembers what it has seen.
+// maxAge is how long a recorded message stays good for replaying.
 const maxAge = 5 * time.Minute
 
 const maxSize = 64 << 10

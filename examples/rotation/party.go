@@ -95,8 +95,8 @@ func (p *party) answer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
-	// An endpoint that moves money would look up the Digest of each of
-	// request.Signers here, and refuse what it has seen in the last maxAge.
+	// An endpoint that moves money sets Replays in its Config. This one does not: the
+	// story replays what it recorded, and wants to see that revoked keys reject it.
 	var e echo
 	if err := json.Unmarshal(request.Payload, &e); err != nil {
 		http.Error(w, "not an echo", http.StatusBadRequest)
