@@ -32,8 +32,8 @@ type Replays interface {
 	// anew. It is an error if s has no digests, or if s.Until has passed by the
 	// clock of the memory, which would forget them at once. The error wraps
 	// [ErrForgotten] if the digests are new and the memory began after s.Made.
-	// It wraps [ErrFull] if there is no room. If ctx ends, Remember returns
-	// without waiting for an answer.
+	// It wraps [ErrFull] if there is no room. It is an error if ctx has ended, and
+	// Remember returns by the deadline of ctx.
 	//
 	// Remember neither keeps nor modifies s.Digests.
 	Remember(ctx context.Context, s Sighting) (fresh bool, err error)

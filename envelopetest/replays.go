@@ -34,7 +34,7 @@ var replayPromises = []promise[envelope.Replays]{
 	{"Forgotten", "The error wraps ErrForgotten if the digests are new and the memory began after s.Made. If that is zero, a memory that began later accepts the message.", forgotten},
 	{"AtOnce", "Of several calls at once with one digest in common, at most one is told that its digests are new.", atOnce},
 	{"Overlapping", "Of several calls at once with one digest in common, at most one is told that its digests are new.", overlapping},
-	{"Context", "If ctx ends, Remember returns without waiting for an answer.", contextDone},
+	{"Context", "It is an error if ctx has ended.", contextDone},
 	{"Ownership", "Remember neither keeps nor modifies s.Digests.", ownDigests},
 }
 
