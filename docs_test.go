@@ -49,6 +49,8 @@ func TestCodeBlocks(t *testing.T) {
 		"cd keyset/modeltest && go test -run 'TestSearch$' -timeout 24h -v -search.large", // a night
 		"go run -C bench .", // minutes of a quiet machine; its tests run it for a moment
 		"go run -C bench . -check",
+		"kubectl create configmap bank-manifests --from-file=own.json --from-file=peer.json --dry-run=client -o yaml | kubectl apply -f -", // a cluster
+		`kubectl annotate pods -l app=bank --overwrite example.com/looked="$(date +%s)"`,
 	}
 	ci := text(t, ".ci/run")
 	for _, name := range documents(t) {
