@@ -18,8 +18,7 @@ import (
 // replicas at once. A failure quotes the promise.
 //
 // fresh is called for each subtest and returns reports of no replica that nobody else
-// uses. If they have a method Again() keyset.Reports, the suite uses what it returns,
-// too: another handle on the same place, as another process has one.
+// uses. If it returns [TwoReports], the suite uses both.
 func TestReports(t *testing.T, fresh func(t *testing.T) keyset.Reports) {
 	hold(t, reportPromises, fresh)
 }
@@ -38,9 +37,18 @@ var reportPromises = []promise[keyset.Reports]{
 
 const long = time.Hour // the ttl of what must not expire
 
+// TwoReports returns the first, and lets [TestReports] know of another handle on the same
+// place, as another process has one.
+func TwoReports(first, second keyset.Reports) keyset.Reports { return twoReports{first, second} }
+
+type twoReports struct {
+	keyset.Reports
+	again keyset.Reports
+}
+
 func againReports(s keyset.Reports) keyset.Reports {
-	if two, ok := s.(interface{ Again() keyset.Reports }); ok {
-		return two.Again()
+	if two, ok := s.(twoReports); ok {
+		return two.again
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,7 +23,7 @@ func TestMemoryReportsKeepTheirPromises(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { assert.Empty(t, p.check(NewReports(t))) })
 		})
 	}
-	TestReports(t, func(t *testing.T) keyset.Reports { return NewReports(t) })
+	TestReports(t, func(t *testing.T) keyset.Reports { s := NewReports(t); return TwoReports(s, s) })
 }
 
 func TestMemoryOutsideOfTests(t *testing.T) {
@@ -322,4 +323,10 @@ func TestTheSuiteCatchesReports(t *testing.T) {
 		b.Reports = NewReports(t)
 		return b
 	})
+	// Two places are not two handles on one.
+	for _, p := range reportPromises {
+		if slices.Contains([]string{"Nothing", "Conflict", "Forget", "Expiry", "Replicas"}, p.name) {
+			synctest.Test(t, func(t *testing.T) { assert.NotEmpty(t, p.check(TwoReports(NewReports(t), NewReports(t))), p.name) })
+		}
+	}
 }

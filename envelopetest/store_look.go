@@ -25,8 +25,8 @@ func shortly(i int) (context.Context, context.CancelFunc) {
 
 // again returns another handle on the store, if it has one.
 func again(s keyset.Store) keyset.Store {
-	if two, ok := s.(interface{ Again() keyset.Store }); ok {
-		return two.Again()
+	if two, ok := s.(twoStores); ok {
+		return two.again
 	}
 	return s
 }

@@ -21,11 +21,19 @@ import (
 // late. A failure quotes the promise.
 //
 // fresh is called for each subtest and returns a store that has nothing in it and that
-// nobody else uses. If that store has a method Again() keyset.Store, the suite uses what
-// it returns, too: another handle on the same place, as another process has one.
+// nobody else uses. If it returns [TwoStores], the suite uses both.
 func TestStore(t *testing.T, fresh func(t *testing.T) keyset.Store) {
 	hold(t, storePromises, fresh)
 	hold(t, stepPromises, fresh)
+}
+
+// TwoStores returns the first, and lets [TestStore] know of another handle on the same
+// place, as another process has one.
+func TwoStores(first, second keyset.Store) keyset.Store { return twoStores{first, second} }
+
+type twoStores struct {
+	keyset.Store
+	again keyset.Store
 }
 
 var storePromises = []promise[keyset.Store]{

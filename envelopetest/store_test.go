@@ -20,15 +20,10 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// A place is a store in memory with several handles.
-type place struct{ keyset.Store }
-
-func (p place) Again() keyset.Store { return p.Store }
-
 func TestMemoryStoreKeepsItsPromises(t *testing.T) {
 	TestStore(t, func(t *testing.T) keyset.Store { return NewStore(t) })
-	t.Run("Again", func(t *testing.T) {
-		TestStore(t, func(t *testing.T) keyset.Store { return place{NewStore(t)} })
+	t.Run("two", func(t *testing.T) {
+		TestStore(t, func(t *testing.T) keyset.Store { s := NewStore(t); return TwoStores(s, s) })
 	})
 }
 
@@ -359,6 +354,12 @@ func TestTheSuiteCatchesStores(t *testing.T) {
 		b.Store = NewStore(t)
 		return b
 	})
+	// Two places are not two handles on one.
+	for _, p := range slices.Concat(storePromises, stepPromises) {
+		if slices.Contains([]string{"Nothing", "Conflict", "Waiting", "Order", "Writers", "Steps", "StepUnanswered", "StepStale"}, p.name) {
+			synctest.Test(t, func(t *testing.T) { assert.NotEmpty(t, p.check(TwoStores(NewStore(t), NewStore(t))), p.name) })
+		}
+	}
 	catches(t, stepPromises, brokenForSteps(), func(t *testing.T, b brokenStore) keyset.Store {
 		b.Store = NewStore(t)
 		return b

@@ -15,27 +15,12 @@ import (
 	"github.com/sealwax/sealwax/keyset/etcd"
 )
 
-// Two handles are two processes.
-type (
-	twoStores struct {
-		keyset.Store
-		again keyset.Store
-	}
-	twoReports struct {
-		keyset.Reports
-		again keyset.Reports
-	}
-)
-
-func (two twoStores) Again() keyset.Store    { return two.again }
-func (two twoReports) Again() keyset.Reports { return two.again }
-
 func TestStoreKeepsItsPromises(t *testing.T) {
 	s := start(t)
 	one, two := s.client(), s.client()
 	envelopetest.TestStore(t, func(*testing.T) keyset.Store {
 		at := prefix()
-		return twoStores{etcd.Store(one, at), etcd.Store(two, at)}
+		return envelopetest.TwoStores(etcd.Store(one, at), etcd.Store(two, at))
 	})
 }
 
@@ -44,7 +29,7 @@ func TestReportsKeepTheirPromises(t *testing.T) {
 	one, two := s.client(), s.client()
 	envelopetest.TestReports(t, func(*testing.T) keyset.Reports {
 		at := prefix()
-		return twoReports{etcd.Reports(one, at), etcd.Reports(two, at)}
+		return envelopetest.TwoReports(etcd.Reports(one, at), etcd.Reports(two, at))
 	})
 	t.Run("no lease is left over", func(t *testing.T) { leases(t, one) })
 }

@@ -17,21 +17,6 @@ import (
 	"github.com/sealwax/sealwax/keyset/gocloud"
 )
 
-// Two handles are two processes.
-type (
-	twoStores struct {
-		keyset.Store
-		again keyset.Store
-	}
-	twoReports struct {
-		keyset.Reports
-		again keyset.Reports
-	}
-)
-
-func (two twoStores) Again() keyset.Store    { return two.again }
-func (two twoReports) Again() keyset.Reports { return two.again }
-
 func collection(t testing.TB, opts *memdocstore.Options) *docstore.Collection {
 	c, err := memdocstore.OpenCollection("id", opts)
 	require.NoError(t, err)
@@ -44,14 +29,14 @@ const often = 20 * time.Millisecond
 func TestStoreKeepsItsPromises(t *testing.T) {
 	envelopetest.TestStore(t, func(t *testing.T) keyset.Store {
 		c := collection(t, nil)
-		return twoStores{gocloud.Store(c, "bank/own", often), gocloud.Store(c, "bank/own", often)}
+		return envelopetest.TwoStores(gocloud.Store(c, "bank/own", often), gocloud.Store(c, "bank/own", often))
 	})
 }
 
 func TestReportsKeepTheirPromises(t *testing.T) {
 	envelopetest.TestReports(t, func(t *testing.T) keyset.Reports {
 		c := collection(t, nil)
-		return twoReports{gocloud.Reports(c, "bank/own"), gocloud.Reports(c, "bank/own")}
+		return envelopetest.TwoReports(gocloud.Reports(c, "bank/own"), gocloud.Reports(c, "bank/own"))
 	})
 }
 
