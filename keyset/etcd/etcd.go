@@ -1,14 +1,13 @@
 // Package etcd keeps a manifest of package keyset, and the reports of the replicas that
 // follow it, in etcd.
 //
-//	client, err := clientv3.New(clientv3.Config{Endpoints: endpoints, TLS: tls,
-//		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 3 * time.Second})
-//	…
 //	store, reports := etcd.Store(client, "sealwax/bank/own"), etcd.Reports(client, "sealwax/bank/own")
 //	follower, err := keyset.Follow(ctx, ring, store, open, keyset.ReportTo(reports, "web-0", time.Minute))
 //
 // The client, its TLS and its credentials are the caller's: nothing here closes it. One
 // client serves any number of stores, and all that wait share one stream to the server.
+// Configure it as the example does: by gRPC's defaults it tries to reconnect every two
+// minutes after a longer outage, and revocations wait for so long.
 //
 // Every read is linearizable, so that it sees what was stored before it began. A member
 // that has lost its leader, or does not answer for ten seconds, is an error: followers

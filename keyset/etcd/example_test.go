@@ -7,6 +7,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"github.com/sealwax/sealwax/keyset"
 	"github.com/sealwax/sealwax/keyset/etcd"
@@ -14,6 +16,20 @@ import (
 )
 
 const bank = "sealwax/bank/own" // our keys for this partner
+
+// config is that of a client which notices within seconds that a connection has died, and
+// that the server is there again: gRPC alone waits for up to two minutes.
+func config(endpoints ...string) clientv3.Config {
+	return clientv3.Config{
+		Endpoints:            endpoints,
+		DialKeepAliveTime:    10 * time.Second,
+		DialKeepAliveTimeout: 3 * time.Second,
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
+			MinConnectTimeout: 5 * time.Second,
+		})},
+	}
+}
 
 // follow is what each replica does before it listens.
 func follow(ctx context.Context, client *clientv3.Client, ring *keyset.Ring, open keyset.Opener, replica string) (*keyset.Follower, error) {
@@ -35,10 +51,7 @@ func promote(ctx context.Context, client *clientv3.Client, id keyset.ID, evidenc
 // A replica that follows a manifest in etcd, with its key files in a folder.
 func Example() {
 	ctx := context.Background()
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints:         []string{"https://etcd-0:2379", "https://etcd-1:2379", "https://etcd-2:2379"},
-		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 3 * time.Second,
-	})
+	client, err := clientv3.New(config("https://etcd-0:2379", "https://etcd-1:2379", "https://etcd-2:2379"))
 	if err != nil {
 		log.Fatal(err)
 	}

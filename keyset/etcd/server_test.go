@@ -114,17 +114,14 @@ func (s *server) ready() {
 
 // client is a connection of its own, as another process has one.
 func (s *server) client(change ...func(*clientv3.Config)) *clientv3.Client {
-	return connect(s.t, append([]func(*clientv3.Config){func(c *clientv3.Config) { c.Endpoints = []string{s.url} }}, change...)...)
-}
-
-func connect(t testing.TB, change ...func(*clientv3.Config)) *clientv3.Client {
-	config := clientv3.Config{DialTimeout: 5 * time.Second, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 3 * time.Second, Logger: zap.NewNop()}
+	config := config(s.url)
+	config.DialTimeout, config.Logger = 5*time.Second, zap.NewNop()
 	for _, f := range change {
 		f(&config)
 	}
 	c, err := clientv3.New(config)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
