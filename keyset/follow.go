@@ -75,6 +75,8 @@ func ReloadWith(opts ...ReloadOption) FollowOption {
 
 // TryAgain sets how long the follower waits before it tries again what was refused or
 // has failed, although the store has nothing new. It is one minute without this option.
+// What a store says after that time about having nothing new is not told: give it longer
+// than the store takes to notice an outage, as adapters say.
 func TryAgain(d time.Duration) FollowOption {
 	return func(w *Follower) error {
 		if d <= 0 {

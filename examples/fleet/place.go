@@ -11,6 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/envelope/valkey"
@@ -34,7 +36,12 @@ func openPlace(at string) (place, error) {
 		}
 		return &folder{root}, nil
 	}
-	c, err := clientv3.New(clientv3.Config{Endpoints: []string{u.Host}, DialTimeout: 5 * time.Second})
+	// After a long outage gRPC would wait for two minutes until it tries again.
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{u.Host}, DialTimeout: 5 * time.Second,
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
+			MinConnectTimeout: 5 * time.Second,
+		})}})
 	if err != nil {
 		return nil, err
 	}
