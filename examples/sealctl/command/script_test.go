@@ -16,6 +16,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // The scripts of testdata are sessions of a user, one command a line:
@@ -30,6 +33,7 @@ import (
 //	edit FILE OLD NEW                replace a text in a file
 //	newline FILE                     add an end of line
 //	pem FILE                         make a private key on P-256
+//	replica NAME FILE FOLDER         load a manifest of JOSE keys, and report it in the folder, as a program does
 //
 // A word in quotes may hold spaces. What follows "-- NAME --" is a file.
 func TestScripts(t *testing.T) {
@@ -132,9 +136,24 @@ func (s *script) line(where, line string) {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
 		require.NoError(s.t, err)
 		require.NoError(s.t, os.WriteFile(words[1], pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+	case "replica":
+		s.replica(words[1], words[2], words[3])
 	default:
 		s.t.Fatalf("%s: there is no command %q", where, words[0])
 	}
+}
+
+func (s *script) replica(name, manifest, folder string) {
+	require.NoError(s.t, os.MkdirAll(folder, 0o700))
+	here, err := os.OpenRoot(".")
+	require.NoError(s.t, err)
+	defer here.Close()
+	reports, err := here.OpenRoot(folder)
+	require.NoError(s.t, err)
+	defer reports.Close()
+	_, err = keyset.Follow(s.t.Context(), new(keyset.Ring), keyset.File(here, manifest), jwe.OpenFile(here.FS()),
+		keyset.ReportTo(keyset.ReportFiles(reports), name, 0))
+	require.NoError(s.t, err)
 }
 
 func (s *script) read(name string) string {
