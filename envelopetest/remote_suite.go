@@ -189,10 +189,11 @@ func remoteUnsupported(s RemoteSubject) []string {
 	return r
 }
 
-// first returns an operation that the key does.
+// first returns an operation that the key does, and rightly: one that is done wrongly
+// breaks its own promise, and no other.
 func (s RemoteSubject) first() (operation, bool) {
 	for _, o := range operations(s) {
-		if a, _ := guarded(func() ([]byte, error) { return o.ask(bg, s) }); a.err == nil {
+		if a, _ := guarded(func() ([]byte, error) { return o.ask(bg, s) }); a.err == nil && o.wrong(a.out) == "" {
 			return o, true
 		}
 	}
@@ -201,24 +202,22 @@ func (s RemoteSubject) first() (operation, bool) {
 
 func remoteOutage(s RemoteSubject) []string {
 	var r report
-	for _, o := range operations(s) {
-		if a, _ := guarded(func() ([]byte, error) { return o.ask(bg, s) }); a.err != nil {
+	o, ok := s.first() // one is enough: they are asked in the same way
+	if r.add(ok, "it does nothing"); !ok {
+		return r
+	}
+	for what, begin := range map[string]func() func(){"a service that is stopped": s.Stop, "a service that is asked too often": s.Throttle} {
+		if begin == nil {
 			continue
 		}
-		for what, begin := range map[string]func() func(){"a service that is stopped": s.Stop, "a service that is asked too often": s.Throttle} {
-			if begin == nil {
-				continue
-			}
-			end := begin()
-			ctx, cancel := context.WithTimeout(bg, promptly)
-			a, panicked := guarded(func() ([]byte, error) { return o.ask(ctx, s) })
-			cancel()
-			end()
-			r.add(!panicked && a.err != nil, "%s, %s: panicked %v, error %v", o.name, what, panicked, a.err)
-			r.add(s.outage(a.err), "%s, %s: it says that the message is at fault: %v", o.name, what, a.err)
-			r.add(s.again(o), "%s: not done any more after %s", o.name, what)
-		}
-		break // one is enough: they are asked in the same way
+		end := begin()
+		ctx, cancel := context.WithTimeout(bg, promptly)
+		a, panicked := guarded(func() ([]byte, error) { return o.ask(ctx, s) })
+		cancel()
+		end()
+		r.add(!panicked && a.err != nil, "%s, %s: panicked %v, error %v", o.name, what, panicked, a.err)
+		r.add(s.outage(a.err), "%s, %s: it says that the message is at fault: %v", o.name, what, a.err)
+		r.add(s.again(o), "%s: not done any more after %s", o.name, what)
 	}
 	return r
 }
