@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	remotely "github.com/sealwax/sealwax/internal/remote"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -299,9 +300,10 @@ func (k *Key) testEncryption(ctx context.Context, alg Algorithm) error {
 	if w.ephemeral != nil {
 		r.agreed = &agreement{kind: k.kind, epk: w.ephemeral}
 	}
+	ctx, with := remotely.Noting(ctx)
 	content, conforms, err := r.unwrap(ctx, k, A256GCM)
 	if err == nil && (conforms != 1 || string(content) != string(w.content)) {
-		err = errors.New("the private half does not decrypt what the public half encrypted")
+		err = with(errors.New("the private half does not decrypt what the public half encrypted"))
 	}
 	return err
 }

@@ -142,9 +142,27 @@ func (k *Key) open(ctx context.Context, id keyset.ID, ask func() ([]byte, error)
 	case err == nil:
 		return out, true, nil
 	case refused:
+		if note, ok := ctx.Value(refusal{}).(*error); ok {
+			*note = err
+		}
 		return nil, false, nil
 	}
 	return nil, false, Outage(ctx, id, err)
+}
+
+type refusal struct{}
+
+// Noting returns a context under which what a service refuses is noted, and a function
+// that adds the last of it to an error. It is for self-tests, where no stranger has sent
+// anything, and the reason is for the operator.
+func Noting(ctx context.Context) (noting context.Context, with func(error) error) {
+	var note error
+	return context.WithValue(ctx, refusal{}, &note), func(err error) error {
+		if note == nil {
+			return err
+		}
+		return fmt.Errorf("%w: %v", err, note) // what note wraps means something else of a self-test
+	}
 }
 
 // Outage returns the error of a remote key that could not be asked, as [Unavailable].

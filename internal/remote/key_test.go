@@ -83,6 +83,33 @@ func TestDecrypt(t *testing.T) {
 	}
 }
 
+// What a service refuses is told to the operator by a self-test, and to nobody else.
+func TestNoting(t *testing.T) {
+	failed := errors.New("it does not decrypt")
+	for name, tt := range map[string]struct {
+		bound error
+		noted bool
+	}{
+		"decrypts":            {nil, false},
+		"does not decrypt":    {rsa.ErrDecryption, true},
+		"has no such padding": {fmt.Errorf("OAEP with SHA-1: %w", errors.ErrUnsupported), true},
+		"cannot be reached":   {errors.New("connection refused"), false},
+	} {
+		k, _, err := remote.New(service{bound: decrypter{tt.bound}})
+		require.NoError(t, err)
+		ctx, with := remote.Noting(t.Context())
+		_, _, err = k.Decrypt(ctx, "A", nil, nil)
+		if tt.noted {
+			require.NoError(t, err, name)
+			assert.ErrorIs(t, with(failed), failed, name)
+			assert.ErrorContains(t, with(failed), tt.bound.Error(), name)
+			assert.NotErrorIs(t, with(failed), errors.ErrUnsupported, name)
+			continue
+		}
+		assert.Equal(t, failed, with(failed), name)
+	}
+}
+
 func TestMistake(t *testing.T) {
 	err := remote.Mistake("A", "its signatures are upside down")
 	assert.NotErrorIs(t, err, keyset.ErrUnavailable)

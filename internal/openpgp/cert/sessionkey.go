@@ -14,6 +14,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/openpgp"
+	remotely "github.com/sealwax/sealwax/internal/remote"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -232,12 +233,13 @@ func (k *Component) testDecryption(ctx context.Context, key []byte) error {
 	if err != nil {
 		return err
 	}
+	ctx, with := remotely.Noting(ctx)
 	got, ok, err := s.Unwrap(ctx, k)
 	if err != nil {
 		return err
 	}
 	if !ok || string(got.Key) != string(key) {
-		return errors.New("the session key does not decrypt")
+		return with(errors.New("the session key does not decrypt"))
 	}
 	return nil
 }
