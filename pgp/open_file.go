@@ -26,31 +26,37 @@ func OpenFile(fsys fs.FS, passphrase func(ctx context.Context, k keyset.Manifest
 		if !ok {
 			return nil, fmt.Errorf("pgp: %.128q is not the source of a file", k.Source)
 		}
-		f, err := fsys.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("pgp: %w", err)
-		}
-		defer f.Close()
-		raw, err := io.ReadAll(io.LimitReader(f, cert.MaxArmoredFile+1))
-		if err != nil {
-			return nil, fmt.Errorf("pgp: %w: %w", keyset.ErrUnavailable, err)
-		}
-		keys, err := readKeys(bytes.NewReader(raw), nil)
-		if errors.Is(err, cert.ErrLocked) && passphrase != nil {
-			secret, perr := passphrase(ctx, k)
-			if perr != nil {
-				return nil, fmt.Errorf("pgp: passphrase: %w", perr)
-			}
-			keys, err = readKeys(bytes.NewReader(raw), append([]byte{}, secret...))
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, key := range keys {
-			if key.info.ID == k.ID {
-				return key, nil
-			}
-		}
-		return nil, fmt.Errorf("pgp: %.128q holds %d other certificates", k.Source, len(keys))
+		return openFile(ctx, fsys, name, k, passphrase)
 	}
+}
+
+// openFile returns the certificate of a file that a manifest names, or the only one if it
+// names none.
+func openFile(ctx context.Context, fsys fs.FS, name string, k keyset.ManifestKey, passphrase func(ctx context.Context, k keyset.ManifestKey) ([]byte, error)) (*Key, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("pgp: %w", err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, cert.MaxArmoredFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("pgp: %w: %w", keyset.ErrUnavailable, err)
+	}
+	keys, err := readKeys(bytes.NewReader(raw), nil)
+	if errors.Is(err, cert.ErrLocked) && passphrase != nil {
+		secret, perr := passphrase(ctx, k)
+		if perr != nil {
+			return nil, fmt.Errorf("pgp: passphrase: %w", perr)
+		}
+		keys, err = readKeys(bytes.NewReader(raw), append([]byte{}, secret...))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if key.info.ID == k.ID || k.ID == "" && len(keys) == 1 {
+			return key, nil
+		}
+	}
+	return nil, fmt.Errorf("pgp: %.128q holds %d other certificates", k.Source, len(keys))
 }

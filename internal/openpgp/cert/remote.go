@@ -72,6 +72,9 @@ func (k *Component) unwrapRemote(ctx context.Context, ciphertext []byte) (m []by
 	return k.Remote.Decrypt(ctx, k.ID, ciphertext, &rsa.PKCS1v15DecryptOptions{})
 }
 
+// ErrNoPart says that a private key is another one than those of a certificate.
+var ErrNoPart = errors.New("belongs to no part of the certificate")
+
 // WithRemotes gives the parts of c their private halves.
 func (c *Certificate) WithRemotes(private []crypto.PrivateKey) (*Certificate, error) {
 	if len(private) == 0 {
@@ -106,7 +109,7 @@ func (c *Certificate) WithRemotes(private []crypto.PrivateKey) (*Certificate, er
 			k.remote, fits = r, true
 		}
 		if !fits {
-			return nil, fmt.Errorf("private key %d (%T) belongs to no part of the certificate", i, public)
+			return nil, fmt.Errorf("private key %d (%T) %w", i, public, ErrNoPart)
 		}
 	}
 	return out, nil
