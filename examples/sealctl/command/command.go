@@ -1,5 +1,5 @@
-// Package command is sealctl, for programs that read further kinds of key files: see
-// [Main].
+// Package command is sealctl, for programs that read further kinds of key files, or use
+// keys in a service: see [Main].
 package command
 
 import (
@@ -17,12 +17,21 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// KeyFiles reads files with JOSE keys. It is the one place where sealctl can be built
-// with more than [Files] reads.
+// KeyFiles reads files with JOSE keys, and opens keys in services. It is the one place
+// where sealctl can be built with more than [Files] reads.
 type KeyFiles struct {
 	Read func(r io.Reader, use keyset.Use, password func() ([]byte, error)) ([]*jwe.Key, []jwe.PassedOver, error)
 	Open func(fsys fs.FS, password func(context.Context, keyset.ManifestKey) ([]byte, error)) keyset.Opener // of sources "file:NAME"
+
+	// Services opens sources of other schemes, such as "pkcs11" for "pkcs11:token=bank",
+	// wherever a key file or a manifest is named.
+	Services map[string]Service
 }
+
+// A Service returns the opener of its sources for the format, where those for OpenPGP hold
+// "?certificate=NAME", as pgp.OpenRemote has it: NAME is a file in folder. secret returns
+// what -passphrase names.
+type Service func(format keyset.Format, folder fs.FS, secret func() ([]byte, error)) keyset.Opener
 
 // Files reads what package jwe does, which has no files with passwords.
 var Files = KeyFiles{

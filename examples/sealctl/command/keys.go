@@ -23,7 +23,8 @@ const keyFileHelp = `
 A key file is an OpenPGP certificate or keyring, a JWK, a JWK Set, PEM, or DER, also
 in base64. Write sign:FILE or encrypt:FILE for a key that does not say what it is for,
 or the algorithm that it is bound to, as a key for RSA1_5 must be: RSA1_5:FILE. A
-manifest stands alone; keys that are given as such are all active.
+manifest stands alone; keys that are given as such are all active. A sealctl that is
+built with a key service takes sources of its scheme in place of files.
 `
 
 // A keyReader reads key files.
@@ -61,17 +62,20 @@ func (r *keyReader) set(ctx context.Context, what string, files []string, want h
 	}
 	var entries []keyset.Key
 	for _, file := range files {
-		raw, err := r.c.read(unprefixed(file), "-"+what, maxKeyFile)
-		if err != nil {
-			return nil, err
-		}
-		if isManifest(raw) {
-			if len(files) > 1 {
-				return nil, misuse("%s is a manifest: it stands alone", file)
+		keys, _, err := r.elsewhere(ctx, file, ".")
+		if keys == nil && err == nil {
+			var raw []byte
+			if raw, err = r.c.read(unprefixed(file), "-"+what, maxKeyFile); err != nil {
+				return nil, err
 			}
-			return r.manifest(ctx, file, raw, want)
+			if isManifest(raw) {
+				if len(files) > 1 {
+					return nil, misuse("%s is a manifest: it stands alone", file)
+				}
+				return r.manifest(ctx, file, raw, want)
+			}
+			keys, err = r.keys(file, raw)
 		}
-		keys, err := r.keys(file, raw)
 		if err != nil {
 			return nil, err
 		}
@@ -124,8 +128,38 @@ func (r *keyReader) opener(format keyset.Format, file string) keyset.Opener {
 		if format == keyset.OpenPGP {
 			opener = pgp.OpenFile(folder.FS(), secret)
 		}
-		return keyset.Schemes(map[string]keyset.Opener{"file": opener})(ctx, k)
+		openers := map[string]keyset.Opener{"file": opener}
+		for scheme, service := range r.c.files.Services {
+			openers[scheme] = service(format, folder.FS(), r.secret)
+		}
+		return keyset.Schemes(openers)(ctx, k)
 	}
+}
+
+// elsewhere returns the key that a source names, if a service has keys of its scheme, and
+// the source as a manifest names it. Certificates lie in the folder of the manifest.
+func (r *keyReader) elsewhere(ctx context.Context, file, manifest string) (keys []keyset.Material, source string, err error) {
+	source = unprefixed(file)
+	scheme, _, _ := strings.Cut(source, ":")
+	if r.c.files.Services[scheme] == nil {
+		return nil, "", nil
+	}
+	use, alg := prefixOf(file)
+	if alg != "" {
+		source += "#" + string(alg)
+	}
+	k, format := keyset.ManifestKey{Source: source}, keyset.JOSE
+	if use != 0 {
+		k.Use = use.String()
+	}
+	if strings.Contains(source, "?certificate=") {
+		format = keyset.OpenPGP
+	}
+	m, err := r.opener(format, manifest)(ctx, k)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", source, err)
+	}
+	return []keyset.Material{m}, source, nil
 }
 
 // keys returns every key of a file, in whatever format it is.

@@ -82,7 +82,7 @@ func runRotate(ctx context.Context, c *call) error {
 		step, args = args[0], args[1:]
 	}
 	if step == "init" {
-		return r.init(args)
+		return r.init(ctx, args)
 	}
 	s, ok := r.steps()[step]
 	if !ok {
@@ -241,11 +241,11 @@ func refusal(err error) error {
 }
 
 func (r *rotation) add(ctx context.Context, ring *keyset.Ring, args []string) error {
-	return r.each(ring, args[0], func(m keyset.Material, source string) error { return ring.Add(ctx, m, source) })
+	return r.each(ctx, ring, args[0], func(m keyset.Material, source string) error { return ring.Add(ctx, m, source) })
 }
 
 func (r *rotation) refresh(ctx context.Context, ring *keyset.Ring, args []string) error {
-	return r.each(ring, args[0], func(m keyset.Material, source string) error {
+	return r.each(ctx, ring, args[0], func(m keyset.Material, source string) error {
 		if err := ring.Refresh(ctx, m, source); err != nil {
 			return err
 		}
@@ -262,8 +262,8 @@ func (r *rotation) refresh(ctx context.Context, ring *keyset.Ring, args []string
 }
 
 // each does f with every key of a file: the half that the manifest lists.
-func (r *rotation) each(ring *keyset.Ring, file string, f func(m keyset.Material, source string) error) error {
-	keys, source, err := r.material(file, ring.Load().Private())
+func (r *rotation) each(ctx context.Context, ring *keyset.Ring, file string, f func(m keyset.Material, source string) error) error {
+	keys, source, err := r.material(ctx, file, ring.Load().Private())
 	if err != nil {
 		return err
 	}
@@ -275,16 +275,13 @@ func (r *rotation) each(ring *keyset.Ring, file string, f func(m keyset.Material
 	return nil
 }
 
-// material reads the keys of a file, and names it as the manifest does.
-func (r *rotation) material(file string, private bool) (keys []keyset.Material, source string, err error) {
-	if source, err = r.source(file); err != nil {
-		return nil, "", err
+// material reads the keys of a file, or of a service, and names it as the manifest does.
+func (r *rotation) material(ctx context.Context, file string, private bool) (keys []keyset.Material, source string, err error) {
+	keys, source, err = r.keys.elsewhere(ctx, file, r.file)
+	if keys == nil && err == nil {
+		keys, source, err = r.inFile(file)
 	}
-	raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
 	if err != nil {
-		return nil, "", err
-	}
-	if keys, err = r.keys.keys(file, raw); err != nil {
 		return nil, "", err
 	}
 	for i, m := range keys {
@@ -296,6 +293,18 @@ func (r *rotation) material(file string, private bool) (keys []keyset.Material, 
 		}
 	}
 	return keys, source, nil
+}
+
+func (r *rotation) inFile(file string) (keys []keyset.Material, source string, err error) {
+	if source, err = r.source(file); err != nil {
+		return nil, "", err
+	}
+	raw, err := r.c.read(unprefixed(file), "the key", maxKeyFile)
+	if err != nil {
+		return nil, "", err
+	}
+	keys, err = r.keys.keys(file, raw)
+	return keys, source, err
 }
 
 // source names a key file as the manifest does: from its own folder.
@@ -412,7 +421,7 @@ type tornReport struct {
 	Torn    string    `json:"torn"`
 }
 
-func (r *rotation) init(files []string) error {
+func (r *rotation) init(ctx context.Context, files []string) error {
 	if len(files) == 0 {
 		return misuse("init takes MANIFEST KEYFILE...")
 	}
@@ -421,7 +430,7 @@ func (r *rotation) init(files []string) error {
 	}
 	var entries []keyset.Key
 	for _, file := range files {
-		keys, source, err := r.material(file, !r.public)
+		keys, source, err := r.material(ctx, file, !r.public)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
+	"github.com/sealwax/sealwax/pgp"
 )
 
 // The scripts of testdata are sessions of a user, one command a line:
@@ -156,6 +159,43 @@ func (s *script) replica(name, manifest, folder string) {
 	require.NoError(s.t, err)
 }
 
+// withService adds a service whose keys lie in files: "kms:NAME" in folder. A secret of
+// other than 1234 is refused.
+func withService() KeyFiles {
+	files := Files
+	files.Services = map[string]Service{"kms": func(format keyset.Format, folder fs.FS, secret func() ([]byte, error)) keyset.Opener {
+		return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
+			if pin, err := secret(); err != nil || string(pin) != "1234" {
+				return nil, errors.New("the service is closed")
+			}
+			name := strings.TrimPrefix(k.Source, "kms:")
+			if format == keyset.OpenPGP {
+				_, name, _ = strings.Cut(name, "?certificate=")
+				raw, err := fs.ReadFile(folder, name)
+				if err != nil {
+					return nil, err
+				}
+				return pgp.ReadKey(bytes.NewReader(raw))
+			}
+			raw, err := fs.ReadFile(folder, strings.Split(name, "#")[0])
+			if err != nil {
+				return nil, err
+			}
+			use := keyset.Signing
+			if k.Use == keyset.Encryption.String() || strings.HasPrefix(name, "enc") {
+				use = keyset.Encryption
+			}
+			key, err := jwe.ReadKey(bytes.NewReader(raw), use)
+			if err != nil {
+				return nil, err
+			}
+			k.ID, k.Source = key.Info().ID, "file:"+name
+			return jwe.OpenFile(folder)(ctx, k)
+		}
+	}}
+	return files
+}
+
 func (s *script) read(name string) string {
 	raw, err := os.ReadFile(name)
 	require.NoError(s.t, err)
@@ -180,7 +220,7 @@ func (s *script) sealctl(where string, words []string) int {
 	s.out.Reset()
 	s.err.Reset()
 	// A reader that cannot seek, as a pipe cannot.
-	status := Run(context.Background(), Files, args, struct{ *bytes.Buffer }{&in}, &s.out, &s.err)
+	status := Run(context.Background(), withService(), args, struct{ *bytes.Buffer }{&in}, &s.out, &s.err)
 	if to != "" {
 		require.NoError(s.t, os.WriteFile(to, s.out.Bytes(), 0o600), where)
 	}
