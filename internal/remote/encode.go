@@ -9,9 +9,9 @@ import (
 	"math/big"
 )
 
-// ECDSA returns a signature that a service made as r and s side by side, IEEE P1363, as
+// DER returns an ECDSA signature that a service made as r and s side by side, IEEE P1363, as
 // DER, which [crypto.Signer] returns.
-func ECDSA(raw []byte) ([]byte, error) {
+func DER(raw []byte) ([]byte, error) {
 	if len(raw) == 0 || len(raw)%2 != 0 {
 		return nil, fmt.Errorf("an ECDSA signature of %d bytes", len(raw))
 	}

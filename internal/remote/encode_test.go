@@ -28,12 +28,12 @@ func TestECDSA(t *testing.T) {
 		_, err = asn1.Unmarshal(der, &sig)
 		require.NoError(t, err)
 		raw := append(sig.R.FillBytes(make([]byte, 32)), sig.S.FillBytes(make([]byte, 32))...)
-		got, err := remote.ECDSA(raw)
+		got, err := remote.DER(raw)
 		require.NoError(t, err)
 		assert.Equal(t, der, got)
 	}
 	for _, raw := range [][]byte{nil, {1}, {1, 2, 3}} {
-		_, err := remote.ECDSA(raw)
+		_, err := remote.DER(raw)
 		assert.Error(t, err)
 	}
 }

@@ -9,8 +9,6 @@ package gcpkms
 import (
 	"context"
 	"crypto"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -26,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/sealwax/sealwax/internal/remote"
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -121,10 +120,8 @@ func (k *Key) Bind(ctx context.Context) crypto.PrivateKey {
 // Undecryptable reports whether the service takes the ciphertext for bad. It says so with
 // INVALID_ARGUMENT, and what is its own fault with other codes.
 func (k *Key) Undecryptable(err error) bool {
-	return errors.Is(err, errCiphertext) || status.Code(err) == codes.InvalidArgument
+	return errors.Is(err, remote.ErrCiphertext) || status.Code(err) == codes.InvalidArgument
 }
-
-var errCiphertext = errors.New("gcpkms: a ciphertext of another length")
 
 type signer struct {
 	*Key
@@ -132,30 +129,30 @@ type signer struct {
 }
 
 func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	o, hash := s.does, opts.HashFunc()
-	_, pss := opts.(*rsa.PSSOptions)
-	rsaKey := isRSA(s.public)
-	if rsaKey && pss != o.pss || o.hash != 0 && hash != o.hash || !rsaKey && pss {
-		return nil, fmt.Errorf("gcpkms: key %s signs otherwise: %w", s.name, errors.ErrUnsupported)
+	scheme, hash, err := remote.Signature(s.public, digest, opts)
+	if err != nil {
+		return nil, fmt.Errorf("gcpkms: key %s: %w", s.name, err)
+	}
+	if s.does.hash != 0 && hash != s.does.hash || (scheme == remote.PSS) != s.does.pss {
+		return nil, fmt.Errorf("gcpkms: key %s does not sign by %v with %v: %w", s.name, scheme, hash, errors.ErrUnsupported)
 	}
 	request := &kmspb.AsymmetricSignRequest{Name: s.name}
-	_, ed := s.public.(ed25519.PublicKey)
 	switch {
-	case ed && hash == 0:
-		request.Data, request.DataCrc32C = digest, sum(digest)
-	case ed || len(digest) != hash.Size():
-		return nil, fmt.Errorf("gcpkms: key %s: a digest of %d bytes: %w", s.name, len(digest), errors.ErrUnsupported)
-	case o.raw && digestInfo[hash] != "":
-		info := append([]byte(digestInfo[hash]), digest...)
-		request.Data, request.DataCrc32C = info, sum(info)
-	case hash == crypto.SHA256 && !o.raw:
+	case scheme == remote.Ed25519:
+		request.Data = digest
+	case s.does.raw:
+		if request.Data, err = remote.DigestInfo(hash, digest); err != nil {
+			return nil, err
+		}
+	case hash == crypto.SHA256:
 		request.Digest = &kmspb.Digest{Digest: &kmspb.Digest_Sha256{Sha256: digest}}
-	case hash == crypto.SHA384 && !o.raw:
+	case hash == crypto.SHA384:
 		request.Digest = &kmspb.Digest{Digest: &kmspb.Digest_Sha384{Sha384: digest}}
-	case hash == crypto.SHA512 && !o.raw:
-		request.Digest = &kmspb.Digest{Digest: &kmspb.Digest_Sha512{Sha512: digest}}
 	default:
-		return nil, fmt.Errorf("gcpkms: key %s: %v: %w", s.name, hash, errors.ErrUnsupported)
+		request.Digest = &kmspb.Digest{Digest: &kmspb.Digest_Sha512{Sha512: digest}}
+	}
+	if request.Data != nil {
+		request.DataCrc32C = sum(request.Data)
 	}
 	if request.Digest != nil {
 		request.DigestCrc32C = sum(digest)
@@ -176,12 +173,14 @@ type decrypter struct {
 }
 
 func (d *decrypter) Decrypt(_ io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
-	o, ok := opts.(*rsa.OAEPOptions)
-	if !ok || o.Hash != d.does.hash || o.MGFHash != 0 && o.MGFHash != o.Hash || len(o.Label) != 0 {
-		return nil, fmt.Errorf("gcpkms: key %s decrypts RSA-OAEP with %v and nothing else: %w", d.name, d.does.hash, errors.ErrUnsupported)
-	}
-	if public := d.public.(*rsa.PublicKey); len(ciphertext) != public.Size() {
-		return nil, errCiphertext
+	_, _, err := remote.Decryption(d.public, ciphertext, opts, func(scheme remote.Scheme, hash crypto.Hash) error {
+		if scheme != remote.OAEP || hash != d.does.hash {
+			return fmt.Errorf("gcpkms: key %s decrypts RSA-OAEP with %v and nothing else", d.name, d.does.hash)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	answer, err := d.client.AsymmetricDecrypt(d.ctx, &kmspb.AsymmetricDecryptRequest{Name: d.name, Ciphertext: ciphertext, CiphertextCrc32C: sum(ciphertext)})
 	if err != nil {
@@ -226,16 +225,6 @@ func Opener(client *kms.KeyManagementClient) keyset.Opener {
 		return jwe.NewKey(k.Name, key, use)
 	}
 }
-
-// digestInfo is what stands before a digest in PKCS #1 v1.5 (RFC 8017, Section 9.2, Note 1):
-// with a key for raw signatures the hash is ours to choose.
-var digestInfo = map[crypto.Hash]string{
-	crypto.SHA256: "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
-	crypto.SHA384: "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30",
-	crypto.SHA512: "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
-}
-
-func isRSA(public crypto.PublicKey) bool { _, ok := public.(*rsa.PublicKey); return ok }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
