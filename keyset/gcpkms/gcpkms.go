@@ -209,21 +209,13 @@ func explained(err error, permission string) error {
 
 // Opener opens sources "gcpkms:NAME" for JOSE, where NAME is that of a key version.
 func Opener(client *kms.KeyManagementClient) keyset.Opener {
-	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
-		name, ok := strings.CutPrefix(k.Source, "gcpkms:")
+	return jwe.OpenRemote(func(ctx context.Context, source string, _ keyset.Use) (keyset.Remote, error) {
+		name, ok := strings.CutPrefix(source, "gcpkms:")
 		if !ok {
-			return nil, fmt.Errorf("gcpkms: %.128q is not the source of a key in KMS", k.Source)
+			return nil, fmt.Errorf("gcpkms: %.128q is not the source of a key in KMS", source)
 		}
-		key, err := Open(ctx, client, name)
-		if err != nil {
-			return nil, err
-		}
-		use := keyset.Encryption
-		if key.does.sign {
-			use = keyset.Signing
-		}
-		return jwe.NewKey(k.Name, key, use)
-	}
+		return Open(ctx, client, name)
+	})
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
