@@ -1,0 +1,123 @@
+package pkcs11_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelopetest"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+func readme(t *testing.T) string {
+	raw, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	return string(raw)
+}
+
+// What README.md says that SoftHSM does is what the suite sees it do.
+func TestCapabilities(t *testing.T) {
+	h := start(t)
+	for i, k := range kinds {
+		h.generate(k.name, byte(i+1), k.kind, k.attribute)
+	}
+	h.logout()
+	m := h.open()
+	table := "| key | does | does not |\n|---|---|---|\n"
+	for _, k := range kinds {
+		remote, err := m.Remote(t.Context(), source(k.name), k.use)
+		require.NoError(t, err)
+		var does, not []string
+		for _, c := range envelopetest.Capabilities(t.Context(), envelopetest.RemoteSubject{Remote: remote, Use: k.use}) {
+			_, name, _ := strings.Cut(c.Operation, " ")
+			if c.Does {
+				does = append(does, name)
+				continue
+			}
+			not = append(not, fmt.Sprintf("%s (%s)", name, regexp.MustCompile(`CKR_\w+|$`).FindString(c.Says)))
+		}
+		table += strings.TrimSuffix(fmt.Sprintf("| %s | %s | %s |", k.name, strings.Join(does, ", "), strings.Join(not, ", ")), "  |")
+		if len(not) == 0 {
+			table += " |"
+		}
+		table += "\n"
+	}
+	assert.Contains(t, readme(t), table, "the table of README.md should be:\n%s", table)
+}
+
+// The commands of README.md make keys that can be used, and a certificate.
+func TestCommands(t *testing.T) {
+	library := library(t)
+	program(t, "softhsm2-util", "softhsm2")
+	program(t, "pkcs11-tool", "opensc")
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "softhsm2.conf")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "tokens"), 0o700))
+	require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, "directories.tokendir = %s\nlog.level = ERROR\n", filepath.Join(dir, "tokens")), 0o600))
+	block := regexp.MustCompile("(?s)<!-- keyset/pkcs11/readme_test.go -->\n```sh\n(.*?)```").FindStringSubmatch(readme(t))
+	require.Len(t, block, 2)
+	sh := exec.Command("bash", "-euo", "pipefail", "-c", block[1])
+	sh.Env = []string{"PATH=" + os.Getenv("PATH"), "SOFTHSM2_CONF=" + conf, "PIN=" + pin, "SO_PIN=271827", "PKCS11_MODULE_PATH=" + library}
+	out, err := sh.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	t.Setenv("SOFTHSM2_CONF", conf)
+	h := &hsm{t: t, library: library, pin: pin}
+	m := h.open()
+	open := m.OpenJOSE()
+	for _, source := range []string{source("sign-2027") + "#ES256", source("open-2027") + "#ECDH-ES+A256KW", source("sign-2028") + "#EdDSA"} {
+		_, err := open(t.Context(), keyset.ManifestKey{Source: source})
+		assert.NoError(t, err, source)
+	}
+	file := filepath.Join(dir, "own-2027.asc")
+	require.NoError(t, certify(t.Context(), m, file))
+	_, err = m.OpenPGP(os.DirFS(dir))(t.Context(), keyset.ManifestKey{Source: source("own-2027") + "?certificate=own-2027.asc"})
+	assert.NoError(t, err)
+	assert.NoError(t, m.Close())
+	assert.Contains(t, readme(t), "softhsm2 opensc")
+}
+
+// Sealctl, built with this module, does with keys on a token what it does with files.
+func TestSealctl(t *testing.T) {
+	h := start(t)
+	h.generate("sign", 1, curve(p256), 0x108) // CKA_SIGN
+	h.generate("open", 2, rsaKey(2048), 0x105)
+	h.generate("sign 2", 3, curve(p384), 0x108)
+	h.logout()
+	dir := t.TempDir()
+	program := filepath.Join(dir, "sealctl")
+	build := exec.Command("go", "build", "-o", program, "./sealctl")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pin"), []byte(pin+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "order.json"), []byte(`{"amount":"12.50"}`), 0o600))
+	sealctl := func(args ...string) string {
+		c := exec.Command(program, args...)
+		c.Dir, c.Env = dir, append(os.Environ(), "PKCS11_MODULE_PATH="+h.library)
+		var out, errs bytes.Buffer
+		c.Stdout, c.Stderr = &out, &errs
+		assert.NoError(t, c.Run(), "%v: %s", args, errs.String())
+		assert.NotContains(t, out.String()+errs.String(), pin)
+		return out.String() + errs.String()
+	}
+	sealctl("keygen", "-format", "jose", "-alg", "ES256", "-name", "shop", "-o", "shop-sign.jwk")
+	sealctl("keygen", "-format", "jose", "-alg", "ECDH-ES+A256KW", "-name", "shop", "-o", "shop-enc.jwk")
+	sealctl("public", "shop-sign.jwk", "shop-enc.jwk", "-o", "shop.jwks")
+	sealctl("rotate", "own.json", "init", source("sign"), source("open")+"#RSA-OAEP", "-passphrase", "pin")
+	assert.Contains(t, sealctl("check", "own.json", "-passphrase", "pin"), "nothing to report")
+	sealctl("public", "own.json", "-passphrase", "pin", "-o", "own.jwks")
+	sealctl("seal", "-own", "own.json", "-peer", "shop.jwks", "-passphrase", "pin", "-o", "sealed", "order.json")
+	assert.Contains(t, sealctl("open", "-own", "shop-sign.jwk", "-own", "shop-enc.jwk", "-peer", "own.jwks", "sealed"), "12.50")
+	sealctl("seal", "-own", "shop-sign.jwk", "-own", "shop-enc.jwk", "-peer", "own.jwks", "-o", "sealed", "order.json")
+	assert.Contains(t, sealctl("open", "-own", "own.json", "-peer", "shop.jwks", "-passphrase", "pin", "sealed"), "12.50")
+	assert.Contains(t, sealctl("rotate", "own.json", "add", source("sign 2"), "-passphrase", "pin"), "revision 2")
+	assert.Contains(t, sealctl("rotate", "own.json", "-passphrase", "pin"), source("sign 2"))
+}
