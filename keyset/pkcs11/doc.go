@@ -11,8 +11,8 @@
 // slots may change. It logs in when the first key of a token is asked for. A token that is
 // pulled out, or loses its sessions, is an outage ([keyset.ErrUnavailable]) as long as that
 // lasts; the next call finds it again, asks for the PIN, and logs in. A session that turns
-// out to be lost costs no message: what it was asked for is asked once more, in a new one. A
-// PIN that a token refuses is never tried again.
+// out to be lost before it had a ciphertext costs no message: what it was asked for is asked
+// once more, in a new one. A PIN that a token refuses is never tried again.
 //
 // # Calls that do not end
 //

@@ -9,6 +9,12 @@ import (
 // errCiphertext says that a ciphertext does not decrypt under a key.
 var errCiphertext = errors.New("pkcs11: the ciphertext does not decrypt under this key")
 
+// An answeredError is the answer to a ciphertext. Whatever it is, the token is not asked
+// again: a stranger could see that by the time.
+type answeredError struct{ error }
+
+func (e answeredError) Unwrap() error { return e.error }
+
 // code returns what a function of PKCS #11 returned, CKR_OK if err is about something else.
 func code(err error) uint {
 	c, _ := errors.AsType[pkcs11.Error](err)

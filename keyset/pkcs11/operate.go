@@ -64,8 +64,7 @@ type (
 	}
 )
 
-// use asks the token for one operation with k. ours says whose affair it is that the
-// operation itself fails: of C_…Init it always is ours, for it gets no ciphertext.
+// use asks the token for one operation with k.
 func use(ctx context.Context, k *key, f func(s *session, h pkcs11.ObjectHandle) ([]byte, error)) ([]byte, error) {
 	return do(ctx, k.t, func(s *session) ([]byte, error) {
 		h, err := s.object(k)
@@ -206,7 +205,7 @@ func (k *key) decrypt(ctx context.Context, what string, m *pkcs11.Mechanism, cip
 		case err == nil:
 			return out, nil
 		case every || isLost(err):
-			return nil, k.failed(what, err)
+			return nil, answeredError{k.failed(what, err)}
 		}
 		return nil, errCiphertext
 	})

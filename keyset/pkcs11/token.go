@@ -2,6 +2,7 @@ package pkcs11
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -60,8 +61,8 @@ func do[T any](ctx context.Context, t *token, f func(s *session) (T, error)) (ou
 		defer func() { <-t.busy }()
 		var a answer
 		a.out, a.err = with(ctx, t, f)
-		if isLost(a.err) && ctx.Err() == nil {
-			a.out, a.err = with(ctx, t, f) // once, because of the session alone: see isLost
+		if _, answered := errors.AsType[answeredError](a.err); isLost(a.err) && !answered && ctx.Err() == nil {
+			a.out, a.err = with(ctx, t, f) // once, in a new session
 		}
 		answers <- a
 	}()
