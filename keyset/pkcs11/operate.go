@@ -99,7 +99,7 @@ func (c signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 		return nil, c.key.failed(what, err)
 	})
 	if _, is := c.key.public.(*ecdsa.PublicKey); is && err == nil {
-		return remote.ECDSA(out)
+		return remote.DER(out)
 	}
 	return out, err
 }
