@@ -336,3 +336,14 @@ func oneAtATime(s *service) func([]byte, crypto.SignerOpts) ([]byte, error) {
 		return s.key.(crypto.Signer).Sign(rand.Reader, d, o)
 	}
 }
+
+// What is done wrongly breaks its own promise, and no other.
+func TestWrongAlone(t *testing.T) {
+	for _, p := range remotePromises {
+		damaged := newService(serviceKeys()["RSA"])
+		damaged.sign = longestSalt(damaged)
+		synctest.Test(t, func(t *testing.T) {
+			assert.Equal(t, p.name == "Sign", len(p.check(damaged.subject(keyset.Signing|keyset.Encryption))) != 0, p.name)
+		})
+	}
+}
