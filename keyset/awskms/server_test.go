@@ -163,6 +163,7 @@ func (s *server) stop(t testing.TB) func() func() {
 
 func (s *server) stall() func() {
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
+	_, _ = syscall.Wait4(s.cmd.Process.Pid, nil, syscall.WUNTRACED, nil) // until it has stopped
 	return func() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 }
 
