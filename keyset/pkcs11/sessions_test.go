@@ -61,7 +61,9 @@ func TestSessions(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.Equal(t, 3, h.sessions("bank"), "of those of Config.Sessions, and no more")
+	// How many come about, the scheduler decides; more must not.
+	made := h.sessions("bank")
+	assert.True(t, 1 <= made && made <= 3, "%d sessions, and Config.Sessions is 3", made)
 	assert.EqualValues(t, 1, h.pins.Load(), "one login")
 	for began := time.Now(); runtime.NumGoroutine() > goroutines && time.Since(began) < 10*time.Second; {
 		time.Sleep(time.Millisecond)
