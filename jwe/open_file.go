@@ -2,6 +2,7 @@ package jwe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -24,7 +25,7 @@ func OpenFile(fsys fs.FS) keyset.Opener {
 	return func(_ context.Context, k keyset.ManifestKey) (keyset.Material, error) {
 		name, ok := strings.CutPrefix(k.Source, "file:")
 		if !ok {
-			return nil, fmt.Errorf("jwe: %.128q is not the source of a file", k.Source)
+			return nil, errors.New("jwe: this is not the source of a file")
 		}
 		use := manifestUse(k.Use)
 		name, alg := boundTo(name)

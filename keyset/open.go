@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -64,31 +65,40 @@ func (m *Manifest) Open(ctx context.Context, open Opener) (*Set, error) {
 	return s, nil
 }
 
+// pin is what RFC 7512, Section 2.4, has for a PIN in a URI. Openers refuse it, and no error
+// repeats it.
+var pin = regexp.MustCompile(`(?i)(pin-value=)[^;&?#]*`)
+
+// shown is a source as errors show it.
+func shown(source string) string {
+	return fmt.Sprintf("%.128q", pin.ReplaceAllString(source, "${1}…"))
+}
+
 // open opens one key and compares what comes with what m says.
 func (m *Manifest) open(ctx context.Context, k ManifestKey, open Opener) (Material, error) {
 	material, err := open(ctx, k)
 	if err != nil {
-		return nil, fmt.Errorf("keyset: key %s: open %.128q: %w", k.ID, k.Source, err)
+		return nil, fmt.Errorf("keyset: key %s: open %s: %w", k.ID, shown(k.Source), err)
 	}
 	if isNil(material) || isTombstone(material) {
-		return nil, fmt.Errorf("keyset: key %s: open %.128q: no key", k.ID, k.Source)
+		return nil, fmt.Errorf("keyset: key %s: open %s: no key", k.ID, shown(k.Source))
 	}
 	if !m.Private {
 		material = material.Public()
 	}
 	switch i := material.Info(); {
 	case i.ID != k.ID:
-		return nil, fmt.Errorf("keyset: key %s: open %.128q: it is another key, %.128s", k.ID, k.Source, i.ID)
+		return nil, fmt.Errorf("keyset: key %s: open %s: it is another key, %.128s", k.ID, shown(k.Source), i.ID)
 	case i.Format != m.Format:
-		return nil, fmt.Errorf("keyset: key %s: open %.128q: it is for %s", k.ID, k.Source, i.Format)
+		return nil, fmt.Errorf("keyset: key %s: open %s: it is for %s", k.ID, shown(k.Source), i.Format)
 	case i.Private != m.Private:
-		return nil, fmt.Errorf("keyset: key %s: open %.128q: its private half is missing", k.ID, k.Source)
+		return nil, fmt.Errorf("keyset: key %s: open %s: its private half is missing", k.ID, shown(k.Source))
 	}
 	if k.Digest == "" {
 		return material, nil
 	}
 	if d, ok := material.(Digester); !ok || d.Digest() != k.Digest {
-		return nil, fmt.Errorf("%w: key %s: open %.128q; if the new copy is meant, enter it with Refresh, which writes its digest", ErrOtherCopy, k.ID, k.Source)
+		return nil, fmt.Errorf("%w: key %s: open %s; if the new copy is meant, enter it with Refresh, which writes its digest", ErrOtherCopy, k.ID, shown(k.Source))
 	}
 	return material, nil
 }

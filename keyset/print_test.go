@@ -2,8 +2,10 @@ package keyset_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -127,4 +129,22 @@ func TestLogging(t *testing.T) {
 	assert.Equal(t, want, logged(keyset.NewRing(s)))
 	assert.Equal(t, "x.problem=expired x.when=2027-01-01T00:00:00.000Z x.id=A\n", logged(keyset.Finding{ID: "A", Problem: keyset.Expired, When: from}))
 	assert.Equal(t, "x.problem=no_sealer x.when=2027-01-01T00:00:00.000Z\n", logged(keyset.Finding{Problem: keyset.NoSealer, When: from}))
+}
+
+// A PIN that somebody writes into a source is repeated by no error.
+func TestNoErrorRepeatsAPIN(t *testing.T) {
+	m := manifestOf(ownDecrypt, 1, [3]string{"A", "active"})
+	m.Keys[0].Source = "pkcs11:token=bank;object=sign?pin-value=" + canary + "&module-name=x"
+	for _, open := range []keyset.Opener{
+		func(context.Context, keyset.ManifestKey) (keyset.Material, error) { return nil, errors.New("refused") },
+		func(context.Context, keyset.ManifestKey) (keyset.Material, error) { return nil, nil },
+		func(context.Context, keyset.ManifestKey) (keyset.Material, error) { return ownDecrypt.key("B"), nil },
+		func(context.Context, keyset.ManifestKey) (keyset.Material, error) { return ownCert.key("A"), nil },
+		keyset.OpenPublished(nil),
+	} {
+		_, err := m.Open(t.Context(), open)
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), canary)
+		assert.Contains(t, err.Error(), "pkcs11:token=bank;object=sign?pin-value=")
+	}
 }

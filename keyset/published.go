@@ -223,7 +223,7 @@ func (t *taking) take(k Material) error {
 	case sameCopy(old, merged.Material):
 		return nil
 	case !byPublication(old):
-		return fmt.Errorf("%w: key %s: another copy of it is published than that of %.128q; refresh it, if that is meant", ErrOtherCopy, i.ID, old.Source)
+		return fmt.Errorf("%w: key %s: another copy of it is published than that of %s; refresh it, if that is meant", ErrOtherCopy, i.ID, shown(old.Source))
 	}
 	m, source, err := t.admitted(merged.Material)
 	if err == nil {

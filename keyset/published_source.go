@@ -32,7 +32,7 @@ func OpenPublished(files func(fs.FS) Opener) Opener {
 	return func(ctx context.Context, k ManifestKey) (Material, error) {
 		text, ok := strings.CutPrefix(k.Source, publishedScheme)
 		if !ok {
-			return nil, fmt.Errorf("%.128q is not the source of a published key", k.Source)
+			return nil, fmt.Errorf("%s is not the source of a published key", shown(k.Source))
 		}
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 		if err != nil || len(raw) > maxPublishedKey {

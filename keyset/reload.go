@@ -180,7 +180,7 @@ func (l *reload) open(ctx context.Context, cur *ringState, k ManifestKey, open O
 	}
 	if use, _ := parseUse(k.Use); use != 0 && use != e.info.Use {
 		if old, err := cur.set.entry(k.ID); err == nil && old.info.Use != e.info.Use {
-			l.failed[k.ID] = fmt.Errorf("%w: key %s: open %.128q: it is for %v, and the manifest says %v", ErrOtherCopy, k.ID, k.Source, e.info.Use, use)
+			l.failed[k.ID] = fmt.Errorf("%w: key %s: open %s: it is for %v, and the manifest says %v", ErrOtherCopy, k.ID, shown(k.Source), e.info.Use, use)
 			return
 		}
 	}

@@ -24,7 +24,7 @@ func OpenFile(fsys fs.FS, passphrase func(ctx context.Context, k keyset.Manifest
 	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
 		name, ok := strings.CutPrefix(k.Source, "file:")
 		if !ok {
-			return nil, fmt.Errorf("pgp: %.128q is not the source of a file", k.Source)
+			return nil, errors.New("pgp: this is not the source of a file")
 		}
 		return openFile(ctx, fsys, name, k, passphrase)
 	}

@@ -23,7 +23,7 @@ func OpenRemote(fsys fs.FS, open func(ctx context.Context, keys string) ([]crypt
 	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
 		source, name, ok := strings.Cut(k.Source, "?certificate=")
 		if !ok {
-			return nil, fmt.Errorf("pgp: %.128q names no certificate: add ?certificate=NAME, a file", k.Source)
+			return nil, errors.New("pgp: the source names no certificate: add ?certificate=NAME, a file")
 		}
 		certificate, err := openFile(ctx, fsys, name, k, nil)
 		if err != nil {
