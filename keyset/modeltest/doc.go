@@ -17,7 +17,7 @@
 //	2     2                       no           12 steps                28,000
 //	3     2                       yes           7 steps                26,000
 //
-// Why this suffices. Each row of the table of rules is loosened in turn, and operators do
+// Why this suffices. Each row of the table of rules, but for those that only a Step asks, is loosened in turn, and operators do
 // not wait for all replicas before they probe or remove: the search must find what comes
 // of it, in at most 13 steps, or the test fails. The rules need 1 to 8 steps. The longest
 // counterexample has 13: a key that one party removes while a message that is sealed with

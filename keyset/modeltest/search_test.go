@@ -89,6 +89,9 @@ func loosened(t *testing.T, source []byte) map[string][]byte {
 		}
 		for i, row := range v.Values[0].(*ast.CompositeLit).Elts {
 			fields := row.(*ast.CompositeLit).Elts
+			if strings.HasPrefix(fields[1].(*ast.BasicLit).Value, `"in a Step`) {
+				continue // nothing of the search is a Step: TestModelOfAFleet of package keyset is about those
+			}
 			last := fields[len(fields)-1]
 			from, to := files.Position(last.Pos()).Offset, files.Position(last.End()).Offset
 			name := fmt.Sprintf("%d %s", i+1, strings.Trim(fields[0].(*ast.BasicLit).Value, `"`))
