@@ -80,7 +80,9 @@ func TestOpenErrors(t *testing.T) {
 		assert.ErrorContains(t, err, tt.key, name)
 		assert.Equal(t, tt.wait, errors.Is(err, keyset.ErrUnavailable), "%s: %v", name, err)
 	}
+	s.mu.Lock()
 	s.damage = true
+	s.mu.Unlock()
 	_, err := gcpkms.Open(t.Context(), client, nameOf("pss"))
 	assert.ErrorContains(t, err, "damaged")
 	_, err = gcpkms.Open(t.Context(), nil, nameOf("pss"))
