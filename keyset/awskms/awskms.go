@@ -236,15 +236,11 @@ func explained(err error, permission string) error {
 
 // Opener opens sources "awskms:KEY" for JOSE, where KEY is an ARN, a key ID, or an alias.
 func Opener(client *kms.Client) keyset.Opener {
-	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
-		id, ok := strings.CutPrefix(k.Source, "awskms:")
+	return jwe.OpenRemote(func(ctx context.Context, source string, _ keyset.Use) (keyset.Remote, error) {
+		id, ok := strings.CutPrefix(source, "awskms:")
 		if !ok {
-			return nil, fmt.Errorf("awskms: %.128q is not the source of a key in KMS", k.Source)
+			return nil, fmt.Errorf("awskms: %.128q is not the source of a key in KMS", source)
 		}
-		key, err := Open(ctx, client, id)
-		if err != nil {
-			return nil, err
-		}
-		return jwe.NewKey(k.Name, key, key.Use())
-	}
+		return Open(ctx, client, id)
+	})
 }

@@ -309,6 +309,9 @@ func TestExchange(t *testing.T) {
 		_, err := open(t.Context(), keyset.ManifestKey{Source: source})
 		assert.Error(t, err)
 	}
+	// What the service does wrongly is told when the key is opened.
+	_, err := open(t.Context(), keyset.ManifestKey{Use: keyset.Signing.String(), Source: "awskms:" + rsaSign + "#PS256"})
+	assert.ErrorContains(t, err, "answers wrongly")
 	us, err := keyset.New(1, own...)
 	require.NoError(t, err)
 	var theirs []keyset.Key

@@ -230,21 +230,13 @@ func explained(err error, where string) error {
 // Opener opens sources "vault:transit/NAME?version=3" for JOSE. A manifest says of an RSA
 // key whether it signs or decrypts: in the engine it does both.
 func Opener(client *api.Client) keyset.Opener {
-	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
-		source, ok := strings.CutPrefix(k.Source, "vault:")
-		name, text, versioned := strings.Cut(source, "?version=")
+	return jwe.OpenRemote(func(ctx context.Context, source string, _ keyset.Use) (keyset.Remote, error) {
+		key, ok := strings.CutPrefix(source, "vault:")
+		name, text, versioned := strings.Cut(key, "?version=")
 		version, err := strconv.Atoi(text)
 		if !ok || !versioned || err != nil {
-			return nil, fmt.Errorf("vault: %.128q is not the source of a key: vault:transit/NAME?version=3", k.Source)
+			return nil, fmt.Errorf("vault: %.128q is not the source of a key: vault:transit/NAME?version=3", source)
 		}
-		key, err := Open(ctx, client, name, version)
-		if err != nil {
-			return nil, err
-		}
-		use := keyset.Signing
-		if k.Use == keyset.Encryption.String() {
-			use = keyset.Encryption
-		}
-		return jwe.NewKey(k.Name, key, use)
-	}
+		return Open(ctx, client, name, version)
+	})
 }

@@ -189,6 +189,8 @@ func TestVersions(t *testing.T) {
 	assert.NoError(t, second.SelfTest(t.Context()))
 	_, err = open("1", keyset.Encryption)
 	assert.ErrorContains(t, err, "it was removed: min_decryption_version is 2")
+	_, err = open("2", 0)
+	assert.ErrorContains(t, err, "the service has it to sign and to decrypt: name an algorithm")
 	for _, source := range []string{"vault:transit/rsa", "vault:transit/rsa?version=x", "vault:transit/rsa?version=1&x=y", "file:x"} {
 		_, err := vault.Opener(client)(t.Context(), keyset.ManifestKey{Source: source})
 		assert.ErrorContains(t, err, "is not the source of a key", source)
