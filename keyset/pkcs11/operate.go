@@ -6,7 +6,6 @@ import (
 	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
@@ -106,34 +105,24 @@ func (c signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 
 // signature returns how the token is asked for a signature, and of what: a copy.
 func (k *key) signature(digest []byte, opts crypto.SignerOpts) (what string, m *pkcs11.Mechanism, in []byte, err error) {
-	h := opts.HashFunc()
-	unsupported := fmt.Errorf("pkcs11: %.128q: a signature over %T with %v: %w", k, k.public, opts, errors.ErrUnsupported)
-	switch public := k.public.(type) {
-	case *rsa.PublicKey:
-		hash, mgf, ok := hashOf(h)
-		if !ok || len(digest) != h.Size() {
-			return "", nil, nil, unsupported
-		}
-		pss, is := opts.(*rsa.PSSOptions)
-		if !is {
-			in, err = remote.DigestInfo(h, digest)
-			return fmt.Sprint("RSASSA-PKCS1-v1_5 with ", h), pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), in, err
-		}
-		if pss.SaltLength != rsa.PSSSaltLengthEqualsHash && pss.SaltLength != h.Size() {
-			return "", nil, nil, unsupported
-		}
-		m = pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pkcs11.NewPSSParams(hash, mgf, uint(h.Size())))
-		return fmt.Sprint("RSASSA-PSS with ", h), m, bytes.Clone(digest), nil
-	case *ecdsa.PublicKey:
-		// Some tokens refuse a digest that is longer than the order: FIPS 186-5, Section 6.4.1.
-		n := min(len(digest), (public.Params().N.BitLen()+7)/8)
-		return "ECDSA", pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), bytes.Clone(digest[:n]), nil
-	case ed25519.PublicKey:
-		if h == 0 {
-			return "Ed25519", pkcs11.NewMechanism(ckmEdDSA, nil), bytes.Clone(digest), nil
-		}
+	scheme, h, err := remote.Signature(k.public, digest, opts)
+	if err != nil {
+		return "", nil, nil, fmt.Errorf("pkcs11: %.128q: %w", k, err)
 	}
-	return "", nil, nil, unsupported
+	in = bytes.Clone(digest)
+	switch scheme {
+	case remote.PKCS1v15:
+		in, err = remote.DigestInfo(h, digest)
+		return fmt.Sprint("RSASSA-PKCS1-v1_5 with ", h), pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), in, err
+	case remote.PSS:
+		hash, mgf, _ := hashOf(h)
+		return fmt.Sprint("RSASSA-PSS with ", h), pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pkcs11.NewPSSParams(hash, mgf, uint(h.Size()))), in, nil
+	case remote.Ed25519:
+		return "Ed25519", pkcs11.NewMechanism(ckmEdDSA, nil), in, nil
+	}
+	// Some tokens refuse a digest that is longer than the order: FIPS 186-5, Section 6.4.1.
+	n := min(len(in), (k.public.(*ecdsa.PublicKey).Params().N.BitLen()+7)/8)
+	return "ECDSA", pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), in[:n], nil
 }
 
 func hashOf(h crypto.Hash) (hash, mgf uint, ok bool) {
