@@ -31,7 +31,7 @@ type heard struct {
 	err     error // why it cannot be read
 }
 
-// read reads what a store keeps. A report that cannot be read holds back the steps that
+// readReports reads what a store keeps. A report that cannot be read holds back the steps that
 // ask its replica, and nothing else.
 func readReports(f Format, stored map[string]StoredReport) map[string]*heard {
 	all := make(map[string]*heard, len(stored))

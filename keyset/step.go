@@ -33,14 +33,9 @@ func AskReplicas(reports Reports, must ...string) StepOption {
 		if reports == nil {
 			return errors.New("keyset: a step with nil reports")
 		}
-		for _, name := range must {
-			if err := checkReplica(name); err != nil {
-				return fmt.Errorf("keyset: %w", err)
-			}
-		}
 		s.reports = reports
 		s.fleet.must = append(s.fleet.must, must...)
-		return nil
+		return checkReplicas(must)
 	}
 }
 
@@ -52,14 +47,18 @@ func Vouch(replicas ...string) StepOption {
 		if len(replicas) == 0 {
 			return errors.New("keyset: name the replicas that somebody vouches for")
 		}
-		for _, name := range replicas {
-			if err := checkReplica(name); err != nil {
-				return fmt.Errorf("keyset: %w", err)
-			}
-		}
 		s.fleet.vouched = append(s.fleet.vouched, replicas...)
-		return nil
+		return checkReplicas(replicas)
 	}
+}
+
+func checkReplicas(names []string) error {
+	for _, name := range names {
+		if err := checkReplica(name); err != nil {
+			return fmt.Errorf("keyset: %w", err)
+		}
+	}
+	return nil
 }
 
 // SingleProcess says that no more than one process follows the manifest, so that nobody
@@ -261,11 +260,11 @@ func (w *stepping) ring(ctx context.Context, raw []byte) (*Ring, *Set, error) {
 // forget deletes the reports of the replicas that the step has forgotten. The trace is
 // stored before.
 func (w *stepping) forget(ctx context.Context) error {
+	if w.reports == nil { // those that were merged are gone with the ring
+		return nil
+	}
 	var failed []error
 	for _, name := range w.forgotten {
-		if w.reports == nil {
-			continue
-		}
 		if err := w.reports.Forget(ctx, name); err != nil {
 			failed = append(failed, fmt.Errorf("keyset: the step is stored, but the report of replica %q is still there; forget it again: %w", name, err))
 		}
