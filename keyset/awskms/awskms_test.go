@@ -37,7 +37,7 @@ import (
 func subject(t *testing.T, s *server, client *kms.Client, id string) envelopetest.RemoteSubject {
 	k, err := awskms.Open(t.Context(), client, id)
 	require.NoError(t, err)
-	return envelopetest.RemoteSubject{Remote: k, Use: k.Use(), Stop: s.stop(t), Stall: s.stall, Throttle: s.throttle}
+	return envelopetest.RemoteSubject{Remote: k, Use: k.Use(), Stop: s.stop(t), Stall: s.Stall, Throttle: s.throttle}
 }
 
 func TestKeepsItsPromises(t *testing.T) {

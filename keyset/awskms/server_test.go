@@ -19,14 +19,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/internal/process"
 )
 
 const (
@@ -39,18 +39,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if name := os.Getenv(child); name != "" {
 		return name, nil // this process is one of TestPSSOfLocalKMS, which has built it
 	}
-	dir, err := os.MkdirTemp("", "local-kms")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "local-kms")
-	cmd := exec.Command("go", "build", "-o", name, "github.com/nsmithuk/local-kms")
-	cmd.Dir = "localkms"
-	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false") // without -race and -json
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return name, nil
+	return process.Build("localkms", "github.com/nsmithuk/local-kms")
 })
 
 // TestMain removes what was built.
@@ -76,8 +65,7 @@ func arn(id string) string { return "arn:aws:kms:" + region + ":111122223333:key
 
 // A server is local-kms as a process, and what stands before it.
 type server struct {
-	dir, binary, addr string
-	cmd               *exec.Cmd
+	process.Server
 
 	mu      sync.Mutex
 	answers func(*http.Request) *http.Response // in place of the service; nil, or the answer nil, if it is asked
@@ -88,14 +76,20 @@ type server struct {
 func newServer(t testing.TB) (*server, *kms.Client) {
 	binary, err := built()
 	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := process.FreeAddr()
 	require.NoError(t, err)
-	addr := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	s := &server{dir: t.TempDir(), binary: binary, addr: addr}
-	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "seed.yaml"), []byte(seed(t)), 0o600))
-	s.start(t)
-	t.Cleanup(func() { s.kill() })
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "seed.yaml"), []byte(seed(t)), 0o600))
+	s := &server{Server: process.Server{Addr: addr, Command: func() *exec.Cmd {
+		cmd := exec.Command(binary)
+		cmd.Env = []string{"PORT=" + port, "KMS_REGION=" + region, "KMS_ACCOUNT_ID=111122223333",
+			"KMS_SEED_PATH=" + filepath.Join(dir, "seed.yaml"), "KMS_DATA_PATH=" + filepath.Join(dir, "data")}
+		return cmd
+	}}}
+	require.NoError(t, s.Start())
+	t.Cleanup(s.Kill)
 	client := kms.New(kms.Options{Region: region, BaseEndpoint: aws.String("http://" + addr), HTTPClient: s,
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 	return s, client
@@ -133,38 +127,11 @@ func seed(t testing.TB) string {
 	return b.String()
 }
 
-func (s *server) start(t testing.TB) {
-	_, port, err := net.SplitHostPort(s.addr)
-	require.NoError(t, err)
-	s.cmd = exec.Command(s.binary)
-	s.cmd.Env = []string{"PORT=" + port, "KMS_REGION=" + region, "KMS_ACCOUNT_ID=111122223333",
-		"KMS_SEED_PATH=" + filepath.Join(s.dir, "seed.yaml"), "KMS_DATA_PATH=" + filepath.Join(s.dir, "data")}
-	require.NoError(t, s.cmd.Start())
-	require.Eventually(t, func() bool {
-		c, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			return false
-		}
-		return c.Close() == nil
-	}, 20*time.Second, 5*time.Millisecond)
-}
-
-func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-}
-
 func (s *server) stop(t testing.TB) func() func() {
 	return func() func() {
-		s.kill()
-		return func() { s.start(t) }
+		s.Kill()
+		return func() { require.NoError(t, s.Start()) }
 	}
-}
-
-func (s *server) stall() func() {
-	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
-	_, _ = syscall.Wait4(s.cmd.Process.Pid, nil, syscall.WUNTRACED, nil) // until it has stopped
-	return func() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 }
 
 // answering gives answers in place of the service, until the returned function is called.

@@ -3,39 +3,26 @@
 package vault_test
 
 import (
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/internal/process"
 )
 
 const token = "a token of the test"
 
 // built is the engine with its listener, which is built once: minutes for the first time.
 var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "transit")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "engine")
-	cmd := exec.Command("go", "build", "-tags", "engine", "-o", name, "./engine")
-	cmd.Dir = "enginetest"
-	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false") // without -race and -json
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return name, nil
+	return process.Build("enginetest", "-tags", "engine", "./engine")
 })
 
 // TestMain removes what was built.
@@ -49,9 +36,8 @@ func TestMain(m *testing.M) {
 
 // A server is the engine as a process, and what stands before it.
 type server struct {
-	binary, dir, addr string
-	cmd               *exec.Cmd
-	config            *api.Client
+	process.Server
+	config *api.Client
 
 	mu     sync.Mutex
 	answer func(*http.Request) (status int, body string) // in place of the engine; nil, or status 0, if it is asked
@@ -62,13 +48,13 @@ type server struct {
 func newServer(t testing.TB) (*server, *api.Client) {
 	binary, err := built()
 	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := process.FreeAddr()
 	require.NoError(t, err)
-	s := &server{binary: binary, dir: t.TempDir(), addr: listener.Addr().String()}
-	require.NoError(t, listener.Close())
-	s.start(t)
-	t.Cleanup(func() { s.kill() })
-	client, err := api.NewClient(&api.Config{Address: "http://" + s.addr, HttpClient: &http.Client{Transport: s}, MaxRetries: 2})
+	dir := t.TempDir()
+	s := &server{Server: process.Server{Addr: addr, Command: func() *exec.Cmd { return exec.Command(binary, "-addr", addr, "-dir", dir, "-token", token) }}}
+	require.NoError(t, s.Start())
+	t.Cleanup(s.Kill)
+	client, err := api.NewClient(&api.Config{Address: "http://" + addr, HttpClient: &http.Client{Transport: s}, MaxRetries: 2})
 	require.NoError(t, err)
 	client.SetToken(token)
 	s.config = client
@@ -84,34 +70,11 @@ func (s *server) write(t testing.TB, path string, data map[string]any) {
 	require.NoError(t, err)
 }
 
-func (s *server) start(t testing.TB) {
-	s.cmd = exec.Command(s.binary, "-addr", s.addr, "-dir", s.dir, "-token", token)
-	require.NoError(t, s.cmd.Start())
-	require.Eventually(t, func() bool {
-		c, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			return false
-		}
-		return c.Close() == nil
-	}, 20*time.Second, 5*time.Millisecond)
-}
-
-func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-}
-
 func (s *server) stop(t testing.TB) func() func() {
 	return func() func() {
-		s.kill()
-		return func() { s.start(t) }
+		s.Kill()
+		return func() { require.NoError(t, s.Start()) }
 	}
-}
-
-func (s *server) stall() func() {
-	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
-	_, _ = syscall.Wait4(s.cmd.Process.Pid, nil, syscall.WUNTRACED, nil) // until it has stopped
-	return func() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 }
 
 func (s *server) throttle() func() {

@@ -32,7 +32,7 @@ var uses = map[string]keyset.Use{"rsa": keyset.Signing | keyset.Encryption, "p25
 func subject(t *testing.T, s *server, client *api.Client, name string) envelopetest.RemoteSubject {
 	k, err := vault.Open(t.Context(), client, "transit/"+name, 1)
 	require.NoError(t, err)
-	return envelopetest.RemoteSubject{Remote: k, Use: uses[name], Stop: s.stop(t), Stall: s.stall, Throttle: s.throttle}
+	return envelopetest.RemoteSubject{Remote: k, Use: uses[name], Stop: s.stop(t), Stall: s.Stall, Throttle: s.throttle}
 }
 
 func TestKeepsItsPromises(t *testing.T) {
