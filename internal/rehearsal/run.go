@@ -1,0 +1,163 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
+	"github.com/sealwax/sealwax/pgp"
+)
+
+// A Rehearsal is what is rehearsed, and how.
+type Rehearsal struct {
+	Network *Network
+	Partner *keyset.Set // public keys of the endpoint, all that are active
+
+	// Send sends one message. An error is an endpoint that did not answer.
+	Send func(context.Context, Message) (Answer, error)
+
+	// Install brings the endpoint to a step. It is nil if the endpoint stays as it is: at
+	// the second step, where it trusts two keys.
+	Install func(context.Context, Step) error
+
+	// Pause waits before each message, for networks that count them. It may be nil.
+	Pause func(context.Context) error
+
+	// Load sends as much as the endpoint takes while a step is under way.
+	Load bool
+
+	// Payload is what is sealed, for an endpoint that does not speak the protocol of the
+	// echo: any reply is then an answer. It is nil for an echo.
+	Payload []byte
+
+	Only   func(name string) bool // which cases; all if nil
+	Before func(Case)             // may be nil
+	After  func(Result)           // may be nil
+	More   []Case                 // cases of the caller's, which are tried with two keys trusted
+}
+
+// A run is a rehearsal under way.
+type run struct {
+	*Rehearsal
+	partner *partner
+	step    Step
+	replies envelope.Envelope // opens what the endpoint seals to keys that it trusts
+}
+
+// Run tries every case. An error is ours, or the end of ctx: what was tried until then is
+// returned beside it.
+func (h *Rehearsal) Run(ctx context.Context) (results []Result, err error) {
+	r := &run{Rehearsal: h}
+	if r.partner, err = readPartner(h.Partner); err != nil {
+		return nil, err
+	}
+	for _, stage := range stages {
+		cases := slices.DeleteFunc(stage.cases(r), func(c Case) bool {
+			return c.format != "" && c.format != h.Network.format || h.Only != nil && !h.Only(c.Name)
+		})
+		if len(cases) == 0 && h.Only != nil {
+			continue
+		}
+		wanted := h.Only == nil || h.Only(stage.change.Name)
+		change, err := r.enter(ctx, stage, wanted)
+		results = append(results, change...)
+		if err != nil {
+			return results, err
+		}
+		for _, c := range cases {
+			one, err := r.one(ctx, c, stage)
+			if err != nil {
+				return results, err
+			}
+			results = append(results, one)
+		}
+	}
+	return results, nil
+}
+
+// one tries a case.
+func (r *run) one(ctx context.Context, c Case, stage stage) (Result, error) {
+	result := Result{Case: c, Began: time.Now()}
+	if r.Before != nil {
+		r.Before(c)
+	}
+	var err error
+	switch {
+	case c.echo && r.Payload != nil:
+		result.Outcome, result.Saw = NotApplicable, "the endpoint does not speak the protocol of the echo"
+	case r.step.Name != stage.step:
+		result.Outcome, result.Saw = NotTried, "nobody installs keys: see the steps of the rotation"
+	default:
+		result.Outcome, result.Saw, err = c.try(ctx, r)
+	}
+	result.Took = time.Since(result.Began)
+	if err != nil {
+		return result, fmt.Errorf("rehearsal: %s: %w", c.Name, err)
+	}
+	if r.After != nil {
+		r.After(result)
+	}
+	return result, nil
+}
+
+// at makes the run expect what an endpoint does at a step.
+func (r *run) at(step Step) (err error) {
+	own, err := r.Network.private(step.keys...)
+	if err != nil {
+		return err
+	}
+	r.step = step
+	r.replies, err = opening(own, r.Partner)
+	return err
+}
+
+// opening returns what opens replies. Whether they are signed, and by whom, is not waived.
+func opening(own, peer *keyset.Set) (envelope.Envelope, error) {
+	if own.Format() == keyset.OpenPGP {
+		return pgp.New(pgp.Config{Own: own, Peer: peer})
+	}
+	return jwe.New(jwe.Config{Own: own, Peer: peer})
+}
+
+// seal makes a message.
+func (r *run) seal(l letter) (Message, error) {
+	if len(l.to) == 0 {
+		l.to = r.partner.opening[:1]
+		if r.Network.format == keyset.OpenPGP {
+			l.to = r.partner.opening
+		}
+	}
+	if r.Network.format == keyset.OpenPGP {
+		raw, err := r.Network.sealPGP(l)
+		return Message{encoded(raw), contentTypePGP}, err
+	}
+	raw, err := r.Network.sealJOSE(l)
+	return Message{raw, contentTypeJOSE}, err
+}
+
+// send waits its turn, and sends. ok is false if no answer came.
+func (r *run) send(ctx context.Context, m Message) (a Answer, ok bool, err error) {
+	if r.Pause != nil {
+		if err := r.Pause(ctx); err != nil {
+			return a, false, err
+		}
+	}
+	a, err = r.Send(ctx, m)
+	if ctx.Err() != nil {
+		return a, false, context.Cause(ctx)
+	}
+	return a, err == nil, nil
+}
+
+// why says more about a reply that does not open than its sender would learn.
+func why(err error) string {
+	if oe, ok := errors.AsType[*envelope.OpenError](err); ok {
+		return fmt.Sprintf("%s: %v", oe.Reason, oe.Cause())
+	}
+	return err.Error()
+}
