@@ -71,7 +71,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{keygen, public, seal, open, inspect, check, rotate}
+	return []command{keygen, public, seal, open, inspect, check, rotate, rehearseURL}
 }
 
 // Run runs one command and returns the exit status.
