@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/jwe"
@@ -45,7 +46,7 @@ var Files = KeyFiles{
 
 // Main runs the command line of the program, and exits.
 func Main(files KeyFiles) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	status := Run(ctx, files, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
@@ -71,7 +72,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{keygen, public, seal, open, inspect, check, rotate, rehearseURL}
+	return []command{keygen, public, seal, open, inspect, check, rotate, serve, rehearseURL}
 }
 
 // Run runs one command and returns the exit status.

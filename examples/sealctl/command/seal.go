@@ -30,7 +30,9 @@ status is 0.
 
 func runSeal(ctx context.Context, c *call) error {
 	s := newSettings(c)
+	s.way = seals
 	s.sealing()
+	c.flags.StringVar(&s.probe, "probe", "", "seal with this `key` alone, ours or the partner's, to show that it works before it is promoted")
 	c.outputFlag("the message")
 	if err := c.parse(0, 1); err != nil {
 		return err

@@ -23,7 +23,7 @@ type settings struct {
 	waive     list
 
 	context       string
-	seals         bool // this command seals, and opens nothing
+	way           way
 	layers        string
 	members       bool
 	bare          bool
@@ -37,8 +37,18 @@ type settings struct {
 	requireBound  bool
 	probe         string
 
-	used []envelope.KeyUse // by the last call
+	observer envelope.Observer
+	used     []envelope.KeyUse // by the last call
 }
+
+// A way is the direction that a command goes.
+type way int
+
+const (
+	opens  way = iota // it opens, and seals nothing
+	seals             // it seals, and opens nothing
+	serves            // it opens requests, and seals replies
+)
 
 func (s *settings) observe(_ context.Context, e envelope.Event) { s.used = e.Keys }
 
@@ -51,6 +61,7 @@ package pgp or jwe: -waive jwe.InsecureRSA1_5="their older profile".
 // newSettings adds the flags of both directions.
 func newSettings(c *call) *settings {
 	s := &settings{c: c, keys: keyReader{c: c}}
+	s.observer = s.observe
 	c.flags.Var(&s.own, "own", "our private keys: a key `file`, again for each file, or a manifest")
 	c.flags.Var(&s.peer, "peer", "the partner's public keys, likewise a `file`")
 	c.flags.Var(&s.waive, "waive", "permit what is refused by default: `NAME=REASON`, again for each")
@@ -66,7 +77,6 @@ func newSettings(c *call) *settings {
 
 // sealing adds the flags that only Seal has.
 func (s *settings) sealing() {
-	s.seals = true
 	f := s.c.flags
 	f.StringVar(&s.encoding, "encoding", "", "OpenPGP: base64url, armor, or binary `encoding`; default base64url")
 	f.BoolVar(&s.json, "json-serialization", false, "JOSE: the general JSON serialization")
@@ -75,7 +85,6 @@ func (s *settings) sealing() {
 	f.StringVar((*string)(&s.algorithms.Signature), "sign-alg", "", "JOSE: the \"alg\" of the signature, such as `PS256`")
 	f.BoolVar(&s.bare, "bare", false, "JOSE: leave out \"iat\" and \"jti\"")
 	f.BoolVar(&s.compress, "compress", false, "JOSE: compress; needs -waive jwe.InsecureCompression=REASON")
-	f.StringVar(&s.probe, "probe", "", "seal with this `key` alone, ours or the partner's, to show that it works before it is promoted")
 }
 
 // opening adds the flags that only Open has.
@@ -92,19 +101,24 @@ func (s *settings) envelope(ctx context.Context) (e envelope.Envelope, own, peer
 	if peer, err = s.keys.set(ctx, "peer", s.peer, publics); err != nil {
 		return nil, nil, nil, err
 	}
-	if own.Format() != peer.Format() {
-		return nil, nil, nil, fmt.Errorf("our keys are for %s, the partner's for %s", own.Format(), peer.Format())
-	}
 	ownSource, peerSource, err := s.sources(own, peer)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if own.Format() == keyset.OpenPGP {
-		e, err = s.pgp(ownSource, peerSource)
-	} else {
-		e, err = s.jwe(ownSource, peerSource)
-	}
+	e, err = s.over(ownSource, peerSource)
 	return e, own, peer, err
+}
+
+// over returns the envelope over keys of either format.
+func (s *settings) over(own, peer keyset.Source) (envelope.Envelope, error) {
+	ours, theirs := own.Load().Format(), peer.Load().Format()
+	if ours != theirs {
+		return nil, fmt.Errorf("our keys are for %s, the partner's for %s", ours, theirs)
+	}
+	if ours == keyset.OpenPGP {
+		return s.pgp(own, peer)
+	}
+	return s.jwe(own, peer)
 }
 
 // sources are the sets or, with -probe, the one that seals with that key alone.
@@ -143,16 +157,22 @@ func (s *settings) pgp(own, peer keyset.Source) (envelope.Envelope, error) {
 	}
 	seal, open := s.contexts()
 	return pgp.New(pgp.Config{
-		Own: own, Peer: peer, Encoding: encoding, Waive: waivers, Observe: s.observe,
+		Own: own, Peer: peer, Encoding: encoding, Waive: waivers, Observe: s.observer,
 		SealContext: seal, OpenContext: open,
 		MaxAge: time.Duration(s.maxAge), MaxSize: s.maxSize, RequireBound: s.requireBound,
 	})
 }
 
-// contexts are those of the one direction that the command goes.
+// contexts are those of the way that the command goes.
 func (s *settings) contexts() (seal, open string) {
-	if s.seals && s.context != "" {
-		return s.context, "reply to " + s.context
+	reply := "reply to " + s.context
+	switch {
+	case s.context == "":
+		return "", ""
+	case s.way == seals:
+		return s.context, reply
+	case s.way == serves:
+		return reply, s.context
 	}
 	return "", s.context
 }
@@ -178,7 +198,7 @@ func (s *settings) jwe(own, peer keyset.Source) (envelope.Envelope, error) {
 	}
 	seal, open := s.contexts()
 	return jwe.New(jwe.Config{
-		Own: own, Peer: peer, JSON: s.json, Seal: s.algorithms, Compress: s.compress, Waive: waivers, Observe: s.observe,
+		Own: own, Peer: peer, JSON: s.json, Seal: s.algorithms, Compress: s.compress, Waive: waivers, Observe: s.observer,
 		SealContext: seal, OpenContext: open, Layers: layers, Members: s.members, Bare: s.bare, Self: s.self, Partner: s.partner,
 		MaxAge: time.Duration(s.maxAge), MaxSize: s.maxSize, RequireBound: s.requireBound,
 	})
