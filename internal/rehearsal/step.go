@@ -102,7 +102,7 @@ func (n *Network) Manifest(s Step, folder string) (*keyset.Manifest, error) {
 	m := trusted.Manifest()
 	for i := range m.Keys {
 		if name := n.fileOf(m.Keys[i].ID); name != "" && m.Keys[i].State != keyset.Revoked {
-			m.Keys[i].Source = "file:" + folder + name
+			m.Keys[i].Source, m.Keys[i].Evidence = "file:"+folder+name, "handed over for a rehearsal"
 		}
 	}
 	for _, earlier := range steps {
