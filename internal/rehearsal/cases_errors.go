@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/sealwax/sealwax/keyset"
 )
 
 // errorCases judge how rejections are told, and what they tell a stranger.
@@ -102,11 +100,8 @@ func (r *run) undecryptable(context.Context) ([]labelled, error) {
 
 // unverifiable are messages that decrypt, and whose signature is no good.
 func (r *run) unverifiable(context.Context) (out []labelled, err error) {
-	letters := map[string]letter{"a stranger's": {by: []string{stranger}}, "a damaged one": {by: []string{first}, badSig: true}}
-	if r.Network.format == keyset.OpenPGP {
-		letters["one of an expired key"] = letter{by: []string{expired}}
-		letters["one of a revoked key"] = letter{by: []string{revoked}}
-	}
+	letters := map[string]letter{"a stranger's": {by: []string{stranger}}, "a damaged one": {by: []string{first}, badSig: true},
+		"one of an expired key": {by: []string{expired}}, "one of a revoked key": {by: []string{revoked}}}
 	for what, l := range letters {
 		l.payload = []byte(newRequest("hello").text())
 		m, err := r.seal(l)

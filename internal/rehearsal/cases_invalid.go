@@ -29,13 +29,13 @@ func invalidCases(r *run) []Case {
 		reject("signed-only", "a message that is not encrypted is rejected", ofPGP, changed(func(l *letter) { l.signedOnly = true })),
 		reject("stranger", signed+": one by a stranger is rejected", ofEcho, by(stranger)),
 		reject("bad-signature", "a signature that does not verify counts as none", ofEcho, changed(func(l *letter) { l.badSig = true })),
+		reject("expired", "a signature by a key that has expired counts as none", ofEcho, by(expired)),
+		reject("revoked", "a signature by a key that was revoked counts as none", ofEcho, by(revoked)),
 		r.toStranger(),
 		{Name: "invalid/damaged", Demand: "a message of which any part was changed is rejected", Source: r.either(ofRFC9580, ofRFC7516), Level: Demanded, try: tryDamaged},
 	}
 	if r.Network.format == keyset.OpenPGP {
 		c = append(c,
-			reject("expired", "a signature by a key that has expired counts as none", ofEcho, by(expired)),
-			reject("revoked", "a signature by a key that was revoked counts as none", ofEcho, by(revoked)),
 			reject("sha1", "signatures under SHA-1 count as none", ofPGP, changed(func(l *letter) { l.hash = crypto.SHA1 })),
 			reject("cast5", "content under CAST5 is rejected", ofPGP, changed(func(l *letter) { l.cast5 = true })),
 			reject("no-integrity", "content that anybody can change on the way is rejected", ofRFC9580+", section 5.7", changed(func(l *letter) { l.unmarked = true })),

@@ -56,8 +56,9 @@ func stepNamed(name string) Step {
 // trusts as active, one that has expired, and those that are revoked.
 func (n *Network) Trusted(s Step) (*keyset.Set, error) {
 	keys := n.entries(s.keys, keyset.Active)
-	if n.format == keyset.OpenPGP { // a JWK has no end
-		keys = append(keys, n.entries([]string{expired}, keyset.Active)...)
+	for _, k := range n.entries([]string{expired}, keyset.Active) {
+		k.NotAfter = n.made.Add(-overFor) // as the certificate says; a JWK has no end of its own
+		keys = append(keys, k)
 	}
 	n.revision++
 	return keyset.New(n.revision, append(keys, n.entries(n.goneBy(s), keyset.Revoked)...)...)
@@ -66,6 +67,10 @@ func (n *Network) Trusted(s Step) (*keyset.Set, error) {
 // public returns public keys that are all active.
 func (n *Network) public(names []string) (*keyset.Set, error) {
 	return keyset.New(1, n.entries(names, keyset.Active)...)
+}
+
+func (p *party) is(id keyset.ID) bool {
+	return slices.ContainsFunc(p.material, func(m keyset.Material) bool { return m.Info().ID == id })
 }
 
 func (n *Network) entries(names []string, state keyset.State) (keys []keyset.Key) {
@@ -100,9 +105,15 @@ func (n *Network) Manifest(s Step, folder string) (*keyset.Manifest, error) {
 		return nil, err
 	}
 	m := trusted.Manifest()
+	if n.format == keyset.JOSE { // the files are what is trusted, and nobody is to install this one
+		m.Keys = slices.DeleteFunc(m.Keys, func(k keyset.ManifestKey) bool { return n.parties[expired].is(k.ID) })
+	}
 	for i := range m.Keys {
-		if name := n.fileOf(m.Keys[i].ID); name != "" && m.Keys[i].State != keyset.Revoked {
-			m.Keys[i].Source, m.Keys[i].Evidence = "file:"+folder+name, "handed over for a rehearsal"
+		if m.Keys[i].State == keyset.Active {
+			m.Keys[i].Evidence = "handed over for a rehearsal"
+		}
+		if m.Keys[i].State == keyset.Active || n.format == keyset.OpenPGP { // a certificate says itself that it is revoked
+			m.Keys[i].Source = "file:" + folder + n.fileOf(m.Keys[i].ID)
 		}
 	}
 	for _, earlier := range steps {
