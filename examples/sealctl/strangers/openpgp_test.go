@@ -66,15 +66,18 @@ func openPGP(t testing.TB) *stage {
 		{"armor", inArmor, 200, nil},
 		{"a known and an unknown signer", seal(keys(net1, stranger), keys(bank1)), 200, map[string]int{"first-signature": 401}},
 		{"an unknown and a known signer", seal(keys(stranger, net1), keys(bank1)), 200, nil},
-		{"an expired signer", hand.sealed(expired, crypto.SHA384, packet.CipherAES256, true), 401, map[string]int{"expired-signer": 200}},
+		{"an expired signer", hand.sealed(forgery{}, expired), 401, map[string]int{"expired-signer": 200}},
 		{"a revoked signer", seal(keys(revoked), keys(bank1)), 401, nil},
 		{"a revoked and a good signer", seal(keys(revoked, net2), keys(bank1)), 200, nil},
 		{"signed by itself", seal(keys(bank2), keys(bank1)), 401, nil},
-		{"unsigned", hand.sealed(nil, crypto.SHA384, packet.CipherAES256, true), 401, nil},
-		{"made by hand", hand.sealed(hand.network, crypto.SHA384, packet.CipherAES256, true), 200, nil},
-		{"SHA-1", hand.sealed(hand.network, crypto.SHA1, packet.CipherAES256, true), 401, nil},
-		{"Triple DES", hand.sealed(hand.network, crypto.SHA384, packet.Cipher3DES, true), 400, nil},
-		{"no integrity protection", hand.sealed(hand.network, crypto.SHA384, packet.CipherAES256, false), 400, nil},
+		{"unsigned", hand.sealed(forgery{}), 401, nil},
+		{"made by hand", hand.sealed(forgery{}, hand.network), 200, nil},
+		{"an expired and a good signer", hand.sealed(forgery{}, expired, hand.network), 200, map[string]int{"first-signature": 401}},
+		{"a good and an expired signer", hand.sealed(forgery{}, hand.network, expired), 200, nil},
+		{"to nobody by name", hand.sealed(forgery{hidden: true}, hand.network), 200, nil},
+		{"SHA-1", hand.sealed(forgery{sha1: true}, hand.network), 401, nil},
+		{"Triple DES", hand.sealed(forgery{tripleDES: true}, hand.network), 400, nil},
+		{"no integrity protection", hand.sealed(forgery{unprotected: true}, hand.network), 400, nil},
 		{"to a stranger", seal(keys(net1), keys(stranger)), 400, nil},
 		{"damaged", damaged, 400, nil},
 		{"cut", right[:len(right)/2], 400, nil},
@@ -157,25 +160,35 @@ type forger struct {
 	network, bank *openpgp.Entity
 }
 
-func (f forger) sealed(signer *openpgp.Entity, hash crypto.Hash, cipher packet.CipherFunction, protected bool) []byte {
-	inner := f.signed(signer, hash, []byte(echoAt(f.t, time.Now())))
-	var out bytes.Buffer
+// A forgery says what is odd about a message.
+type forgery struct{ sha1, tripleDES, unprotected, hidden bool }
+
+func (f forger) sealed(odd forgery, signers ...*openpgp.Entity) []byte {
+	inner := f.signed(odd, signers, []byte(echoAt(f.t, time.Now())))
+	cipher := packet.CipherAES256
+	if odd.tripleDES {
+		cipher = packet.Cipher3DES
+	}
 	session := make([]byte, cipher.KeySize())
 	_, _ = rand.Read(session)
 	key, ok := f.bank.EncryptionKey(time.Now())
 	require.True(f.t, ok)
-	require.NoError(f.t, packet.SerializeEncryptedKey(&out, key.PublicKey, cipher, session, nil))
-	f.encrypted(&out, cipher, session, inner, protected)
+	var out bytes.Buffer
+	require.NoError(f.t, packet.SerializeEncryptedKeyAEADwithHiddenOption(&out, key.PublicKey, cipher, false, session, odd.hidden, nil))
+	f.encrypted(&out, odd, session, inner)
 	return []byte(base64.RawURLEncoding.EncodeToString(out.Bytes()))
 }
 
-// signed writes a One-Pass Signed Message, with whatever hash, or literal data alone.
-func (f forger) signed(signer *openpgp.Entity, hash crypto.Hash, payload []byte) []byte {
+// signed writes literal data with signatures in the order of the signers, each announced by
+// a One-Pass Signature packet in the reverse order: RFC 9580, Section 5.4.
+func (f forger) signed(odd forgery, signers []*openpgp.Entity, payload []byte) []byte {
+	hash := crypto.SHA384
+	if odd.sha1 {
+		hash = crypto.SHA1
+	}
 	var b bytes.Buffer
-	sig := &packet.Signature{Version: 4, Hash: hash, CreationTime: time.Now()}
-	if signer != nil {
-		sig.PubKeyAlgo, sig.IssuerKeyId = signer.PrimaryKey.PubKeyAlgo, &signer.PrimaryKey.KeyId
-		ops := &packet.OnePassSignature{Version: 3, Hash: hash, PubKeyAlgo: sig.PubKeyAlgo, KeyId: *sig.IssuerKeyId, IsLast: true}
+	for i, signer := range slices.Backward(signers) {
+		ops := &packet.OnePassSignature{Version: 3, Hash: hash, PubKeyAlgo: signer.PrimaryKey.PubKeyAlgo, KeyId: signer.PrimaryKey.KeyId, IsLast: i == 0}
 		require.NoError(f.t, ops.Serialize(&b))
 	}
 	w, err := packet.SerializeLiteral(nopCloser{&b}, true, "", 0)
@@ -183,7 +196,11 @@ func (f forger) signed(signer *openpgp.Entity, hash crypto.Hash, payload []byte)
 	_, err = w.Write(payload)
 	require.NoError(f.t, err)
 	require.NoError(f.t, w.Close())
-	if signer != nil {
+	for _, signer := range signers {
+		sig := &packet.Signature{
+			Version: 4, Hash: hash, CreationTime: time.Now(),
+			PubKeyAlgo: signer.PrimaryKey.PubKeyAlgo, IssuerKeyId: &signer.PrimaryKey.KeyId,
+		}
 		digest := hash.New()
 		digest.Write(payload)
 		require.NoError(f.t, sig.Sign(digest, signer.PrivateKey, &packet.Config{NonDeterministicSignaturesViaNotation: new(bool)}))
@@ -194,17 +211,18 @@ func (f forger) signed(signer *openpgp.Entity, hash crypto.Hash, payload []byte)
 
 // encrypted writes a packet with encrypted data, by RFC 9580, Section 5.13.1, or without
 // integrity protection by Section 5.7.
-func (f forger) encrypted(out *bytes.Buffer, cipher packet.CipherFunction, session, inner []byte, protected bool) {
+func (f forger) encrypted(out *bytes.Buffer, odd forgery, session, inner []byte) {
 	block, err := aes.NewCipher(session)
-	if cipher == packet.Cipher3DES {
+	if odd.tripleDES {
 		block, err = des.NewTripleDESCipher(session)
 	}
 	require.NoError(f.t, err)
 	random := make([]byte, block.BlockSize())
 	_, _ = rand.Read(random)
-	kind, version, resync := byte(9), []byte(nil), packet.OCFBResync
-	if protected {
-		kind, version, resync = 18, []byte{1}, packet.OCFBNoResync
+	kind, version, resync := byte(18), []byte{1}, packet.OCFBNoResync
+	if odd.unprotected {
+		kind, version, resync = 9, nil, packet.OCFBResync
+	} else {
 		inner = append(inner, 0xD3, sha1.Size)
 		digest := sha1.Sum(slices.Concat(random, random[len(random)-2:], inner))
 		inner = append(inner, digest[:]...)
