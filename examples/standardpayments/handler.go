@@ -80,6 +80,9 @@ func NewHandler[Q, R any, PQ requester[Q], PR replier[R]](c Config, method func(
 			return
 		}
 		reply, err := method(r.Context(), (*Q)(request))
+		if err == nil && reply == nil {
+			err = errors.New("the method returned neither a reply nor an error")
+		}
 		if refusal, ok := errors.AsType[*Error](err); ok {
 			copied := *refusal
 			e.fail(w, r, err, &copied)

@@ -155,6 +155,7 @@ func TestErrorsOfTheMethod(t *testing.T) {
 		{&payments.Error{Code: "NEW"}, 400, "NEW"},
 		{errors.New("database"), 500, ""},
 		{fmt.Errorf("an HSM: %w", keyset.ErrUnavailable), 503, ""},
+		{nil, 500, ""}, // and no reply either
 	} {
 		failing := func(_ context.Context, r *payments.EchoRequest) (*payments.EchoReply, error) {
 			assert.NotNil(t, r.Message)

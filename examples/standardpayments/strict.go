@@ -36,8 +36,10 @@ const (
 //   - unknown members, with [RefuseUnknown]
 //
 // What RFC 8259 does not have, such as comments, trailing commas, a byte order mark, NaN,
-// single quotes, or a second value, is refused in any case. The error wraps [ErrJSON]. It
-// holds nothing of the text: names of members in it are those of v.
+// single quotes, or a second value, is refused in any case. A type that implements
+// [json.Unmarshaler] or [encoding.TextUnmarshaler] reads itself: only members that stand
+// twice are looked for in it. The error wraps [ErrJSON]. It holds nothing of the text: names
+// of members in it are those of v.
 func Decode(text []byte, v any, unknown UnknownMembers) error {
 	switch {
 	case !utf8.Valid(text):
