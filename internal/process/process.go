@@ -1,6 +1,7 @@
 //go:build unix
 
-// Package process runs the servers that the tests of adapters kill, stop, and start again.
+// Package process runs the servers that the tests of adapters, and examples, kill, stop, and
+// start again.
 package process
 
 import (

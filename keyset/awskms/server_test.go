@@ -12,10 +12,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -65,7 +63,7 @@ func arn(id string) string { return "arn:aws:kms:" + region + ":111122223333:key
 
 // A server is local-kms as a process, and what stands before it.
 type server struct {
-	process.Server
+	*process.Server
 
 	mu      sync.Mutex
 	answers func(*http.Request) *http.Response // in place of the service; nil, or the answer nil, if it is asked
@@ -76,21 +74,15 @@ type server struct {
 func newServer(t testing.TB) (*server, *kms.Client) {
 	binary, err := built()
 	require.NoError(t, err)
-	addr, err := process.FreeAddr()
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(addr)
-	require.NoError(t, err)
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "seed.yaml"), []byte(seed(t)), 0o600))
-	s := &server{Server: process.Server{Addr: addr, Command: func() *exec.Cmd {
-		cmd := exec.Command(binary)
-		cmd.Env = []string{"PORT=" + port, "KMS_REGION=" + region, "KMS_ACCOUNT_ID=111122223333",
-			"KMS_SEED_PATH=" + filepath.Join(dir, "seed.yaml"), "KMS_DATA_PATH=" + filepath.Join(dir, "data")}
-		return cmd
-	}}}
+	seeds := filepath.Join(dir, "seed.yaml")
+	require.NoError(t, os.WriteFile(seeds, []byte(seed(t)), 0o600))
+	local, err := process.LocalKMS(binary, dir, region, "KMS_SEED_PATH="+seeds)
+	require.NoError(t, err)
+	s := &server{Server: local}
 	require.NoError(t, s.Start())
 	t.Cleanup(s.Kill)
-	client := kms.New(kms.Options{Region: region, BaseEndpoint: aws.String("http://" + addr), HTTPClient: s,
+	client := kms.New(kms.Options{Region: region, BaseEndpoint: aws.String("http://" + s.Addr), HTTPClient: s,
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})
 	return s, client
 }

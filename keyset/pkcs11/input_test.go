@@ -141,7 +141,7 @@ func TestPIN(t *testing.T) {
 	h := start(t)
 	h.generate("k", 1, curve(p256), binding.CKA_SIGN)
 	h.logout()
-	m, err := pkcs11.Open(pkcs11.Config{Library: h.library})
+	m, err := pkcs11.Open(pkcs11.Config{Library: h.Library})
 	require.NoError(t, err)
 	_, err = m.Remote(t.Context(), source("k"), 0)
 	assert.ErrorContains(t, err, "wants a PIN: set Config.PIN")

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealwax/sealwax/envelopetest"
+	"github.com/sealwax/sealwax/internal/process"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -55,22 +56,21 @@ func TestCapabilities(t *testing.T) {
 
 // The commands of README.md make keys that can be used, and a certificate.
 func TestCommands(t *testing.T) {
-	library := library(t)
+	library(t)
 	program(t, "softhsm2-util", "softhsm2")
 	program(t, "pkcs11-tool", "opensc")
 	dir := t.TempDir()
-	conf := filepath.Join(dir, "softhsm2.conf")
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "tokens"), 0o700))
-	require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, "directories.tokendir = %s\nlog.level = ERROR\n", filepath.Join(dir, "tokens")), 0o600))
+	soft, err := process.NewSoftHSM(dir)
+	require.NoError(t, err)
 	block := regexp.MustCompile("(?s)<!-- keyset/pkcs11/readme_test.go -->\n```sh\n(.*?)```").FindStringSubmatch(readme(t))
 	require.Len(t, block, 2)
 	sh := exec.Command("bash", "-euo", "pipefail", "-c", block[1])
-	sh.Env = []string{"PATH=" + os.Getenv("PATH"), "SOFTHSM2_CONF=" + conf, "PIN=" + pin, "SO_PIN=271827", "PKCS11_MODULE_PATH=" + library}
+	sh.Env = []string{"PATH=" + os.Getenv("PATH"), "SOFTHSM2_CONF=" + soft.Conf, "PIN=" + pin, "SO_PIN=271827", "PKCS11_MODULE_PATH=" + soft.Library}
 	out, err := sh.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	t.Setenv("SOFTHSM2_CONF", conf)
-	h := &hsm{t: t, library: library, pin: pin}
+	t.Setenv("SOFTHSM2_CONF", soft.Conf)
+	h := &hsm{SoftHSM: soft, t: t, pin: pin}
 	m := h.open()
 	open := m.OpenJOSE()
 	for _, source := range []string{source("sign-2027") + "#ES256", source("open-2027") + "#ECDH-ES+A256KW", source("sign-2028") + "#EdDSA"} {
@@ -101,7 +101,7 @@ func TestSealctl(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "order.json"), []byte(`{"amount":"12.50"}`), 0o600))
 	sealctl := func(args ...string) string {
 		c := exec.Command(program, args...)
-		c.Dir, c.Env = dir, append(os.Environ(), "PKCS11_MODULE_PATH="+h.library)
+		c.Dir, c.Env = dir, append(os.Environ(), "PKCS11_MODULE_PATH="+h.Library)
 		var out, errs bytes.Buffer
 		c.Stdout, c.Stderr = &out, &errs
 		assert.NoError(t, c.Run(), "%v: %s", args, errs.String())

@@ -93,7 +93,7 @@ func TestFolderIsGone(t *testing.T) {
 	remote := must[keyset.Remote](t)(h.open().Remote(t.Context(), source("open"), keyset.Encryption))
 	good, err := rsa.EncryptOAEP(crypto.SHA1.New(), rand.Reader, remote.Public().(*rsa.PublicKey), []byte("hello"), nil)
 	require.NoError(t, err)
-	require.NoError(t, os.RemoveAll(h.tokens))
+	require.NoError(t, os.RemoveAll(h.Tokens))
 	for range 3 {
 		_, err := remote.Bind(t.Context()).(crypto.Decrypter).Decrypt(nil, good, &rsa.OAEPOptions{Hash: crypto.SHA1})
 		assert.ErrorIs(t, err, keyset.ErrUnavailable)

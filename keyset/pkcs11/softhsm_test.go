@@ -2,10 +2,8 @@ package pkcs11_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	binding "github.com/miekg/pkcs11"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealwax/sealwax/internal/process"
 	"github.com/sealwax/sealwax/keyset/pkcs11"
 )
 
@@ -22,10 +21,8 @@ const pin = "271828"
 // library under test, and by a second binding to the same library, which is in the same
 // state: PKCS #11 libraries have one for each process.
 type hsm struct {
+	*process.SoftHSM
 	t       testing.TB
-	library string
-	conf    string
-	tokens  string
 	admin   *binding.Ctx
 	session binding.SessionHandle
 	pins    atomic.Int64 // how often the PIN was asked for
@@ -33,16 +30,14 @@ type hsm struct {
 }
 
 func library(t testing.TB) string {
-	for _, file := range []string{"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so"} {
-		if _, err := os.Stat(file); err == nil {
-			return file
-		}
+	file, err := process.SoftHSMLibrary()
+	if err != nil && os.Getenv("SEALWAX_REQUIRE_PEERS") == "1" {
+		t.Fatalf("%v, and SEALWAX_REQUIRE_PEERS is set", err)
 	}
-	if os.Getenv("SEALWAX_REQUIRE_PEERS") == "1" {
-		t.Fatal("SoftHSM is not installed, and SEALWAX_REQUIRE_PEERS is set")
+	if err != nil {
+		t.Skip(err)
 	}
-	t.Skip("SoftHSM is not installed: on Debian it is softhsm2")
-	return ""
+	return file
 }
 
 func program(t testing.TB, name, pkg string) {
@@ -56,13 +51,12 @@ func program(t testing.TB, name, pkg string) {
 
 // start makes the token. SoftHSM is told where it is by a variable of its own.
 func start(t *testing.T) *hsm {
-	h := &hsm{t: t, library: library(t), pin: pin}
-	dir := t.TempDir()
-	h.tokens, h.conf = filepath.Join(dir, "tokens"), filepath.Join(dir, "softhsm2.conf")
-	require.NoError(t, os.Mkdir(h.tokens, 0o700))
-	require.NoError(t, os.WriteFile(h.conf, fmt.Appendf(nil, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", h.tokens), 0o600))
-	t.Setenv("SOFTHSM2_CONF", h.conf)
-	h.admin = binding.New(h.library)
+	library(t)
+	soft, err := process.NewSoftHSM(t.TempDir())
+	require.NoError(t, err)
+	h := &hsm{SoftHSM: soft, t: t, pin: pin}
+	t.Setenv("SOFTHSM2_CONF", h.Conf)
+	h.admin = binding.New(h.Library)
 	require.NotNil(t, h.admin)
 	require.NoError(t, h.admin.Initialize())
 	t.Cleanup(func() {
@@ -167,7 +161,7 @@ func (h *hsm) generate(label string, id byte, k kind, uses ...uint) (public, pri
 func (h *hsm) open() *pkcs11.Module { return h.openWith(pkcs11.Config{}) }
 
 func (h *hsm) openWith(c pkcs11.Config) *pkcs11.Module {
-	c.Library = h.library
+	c.Library = h.Library
 	if c.PIN == nil {
 		c.PIN = func(_ context.Context, token string) ([]byte, error) {
 			h.pins.Add(1)
@@ -180,18 +174,11 @@ func (h *hsm) openWith(c pkcs11.Config) *pkcs11.Module {
 	return m
 }
 
-// pullOut takes the token away, and returns the function that puts it back. SoftHSM looks
-// at its folder when it is initialized.
+// pullOut takes the token away, and returns the function that puts it back.
 func (h *hsm) pullOut() func() {
-	away := h.tokens + ".away"
-	require.NoError(h.t, os.Rename(h.tokens, away))
-	require.NoError(h.t, os.Mkdir(h.tokens, 0o700))
-	require.NoError(h.t, h.admin.Finalize())
-	return func() {
-		require.NoError(h.t, os.RemoveAll(h.tokens))
-		require.NoError(h.t, os.Rename(away, h.tokens))
-		_ = h.admin.Finalize() // the library under test has initialized it meanwhile
-	}
+	back, err := h.PullOut(h.admin.Finalize)
+	require.NoError(h.t, err)
+	return func() { require.NoError(h.t, back()) }
 }
 
 // sessions counts those of this process. SoftHSM does not tell (C_GetTokenInfo says
