@@ -1,0 +1,32 @@
+module github.com/sealwax/sealwax/examples/services
+
+go 1.26.0
+
+replace (
+	github.com/sealwax/sealwax => ../..
+	github.com/sealwax/sealwax/keyset/awskms => ../../keyset/awskms
+	github.com/sealwax/sealwax/keyset/pkcs11 => ../../keyset/pkcs11
+)
+
+require (
+	github.com/aws/aws-sdk-go-v2 v1.48.0
+	github.com/aws/aws-sdk-go-v2/credentials v1.21.0
+	github.com/aws/aws-sdk-go-v2/service/kms v1.62.6
+	github.com/miekg/pkcs11 v1.1.2
+	github.com/sealwax/sealwax v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax/keyset/awskms v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax/keyset/pkcs11 v0.0.0-00010101000000-000000000000
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/ProtonMail/go-crypto v1.5.2 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.12 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.12 // indirect
+	github.com/aws/smithy-go v1.28.9 // indirect
+	github.com/cloudflare/circl v1.6.3 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/crypto v0.41.0 // indirect
+	golang.org/x/sys v0.35.0 // indirect
+)
