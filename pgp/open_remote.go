@@ -14,16 +14,21 @@ import (
 
 // OpenRemote returns a [keyset.Opener] for sources "KEYS?certificate=NAME": the certificate
 // is the file NAME in fsys, as [OpenFile] reads it, and its private halves are in a
-// service. open returns the private keys that KEYS names, each as [NewRemoteKey] takes it;
-// those that fit no part of the certificate are passed over, and it is an error if none
-// fits, or if the manifest says that the key is for more than those are that fit.
+// service. Where KEYS has a query of its own, certificate is one of its parameters, as in
+// "vault:transit/sign?version=3&certificate=own.asc". NAME is taken as it stands there, and
+// holds no "&".
+//
+// open returns the private keys that KEYS names, which is the source without that
+// parameter, each as [NewRemoteKey] takes it. Those that fit no part of the certificate are
+// passed over. It is an error if none fits, or if the manifest says that the key is for
+// more than those are that fit.
 //
 // Every key is tested, so that what its service cannot do is told when it is opened.
 func OpenRemote(fsys fs.FS, open func(ctx context.Context, keys string) ([]crypto.PrivateKey, error)) keyset.Opener {
 	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
-		source, name, ok := strings.Cut(k.Source, "?certificate=")
-		if !ok {
-			return nil, errors.New("pgp: the source names no certificate: add ?certificate=NAME, a file")
+		source, name, err := cutCertificate(k.Source)
+		if err != nil {
+			return nil, err
 		}
 		certificate, err := openFile(ctx, fsys, name, k, nil)
 		if err != nil {
@@ -63,4 +68,24 @@ func OpenRemote(fsys fs.FS, open func(ctx context.Context, keys string) ([]crypt
 		}
 		return key, nil
 	}
+}
+
+// cutCertificate takes the parameter out of the query of a source.
+func cutCertificate(source string) (keys, name string, err error) {
+	keys, query, _ := strings.Cut(source, "?")
+	var names, others []string
+	for p := range strings.SplitSeq(query, "&") {
+		if name, ok := strings.CutPrefix(p, "certificate="); ok {
+			names = append(names, name)
+		} else {
+			others = append(others, p)
+		}
+	}
+	if len(names) != 1 || names[0] == "" {
+		return "", "", errors.New("pgp: the source names no certificate, or several: add ?certificate=NAME, a file")
+	}
+	if len(others) != 0 {
+		keys += "?" + strings.Join(others, "&")
+	}
+	return keys, names[0], nil
 }

@@ -28,9 +28,12 @@ func TestOpenRemote(t *testing.T) {
 	}
 	down := newKMS(rsaKeys()[0])
 	down.set("fails")
+	wrong := newKMS(rsaKeys()[1])
+	wrong.set("garbage")
 	keys := map[string][]crypto.PrivateKey{
 		"all": {other, sign, decrypt}, "sign": {sign}, "other": {other}, "none": nil,
-		"twice": {sign, sign, decrypt}, "plain": {bindsNothing{sign}}, "down": {down, decrypt},
+		"twice": {sign, sign, decrypt}, "plain": {bindsNothing{sign}}, "down": {down, decrypt}, "wrong": {sign, wrong},
+		"all?version=3": {sign, decrypt},
 	}
 	gone := errors.New("503")
 	open := pgp.OpenRemote(files, func(_ context.Context, source string) ([]crypto.PrivateKey, error) {
@@ -56,9 +59,15 @@ func TestOpenRemote(t *testing.T) {
 		{id, "twice?certificate=own.asc", both, "has one already"},
 		{id, "plain?certificate=own.asc", both, "crypto.Signer"},
 		{id, "down?certificate=own.asc", both, "connection refused"},
+		{id, "wrong?certificate=own.asc", both, "self-test"},
 		{id, "gone?certificate=own.asc", both, "503"},
+		{id, "all?version=3&certificate=own.asc", both, ""},
+		{id, "all?certificate=own.asc&version=3", both, ""},
+		{id, "all?certificate=own.asc&certificate=own.asc", both, "names no certificate, or several"},
+		{id, "all?certificate=", both, "names no certificate, or several"},
+		{id, "all?version=3&own.asc", both, "names no certificate, or several"},
 		{id, "all?certificate=missing.asc", both, "missing.asc"},
-		{id, "all", both, "names no certificate: add ?certificate=NAME"},
+		{id, "all", both, "add ?certificate=NAME"},
 		{partner().Info().ID, "all?certificate=own.asc", both, "holds 1 other certificates"},
 	} {
 		m, err := open(t.Context(), keyset.ManifestKey{ID: tt.id, Source: tt.source, Use: tt.use})

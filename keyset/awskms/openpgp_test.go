@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"net/http"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -25,7 +26,7 @@ import (
 // OpenPGP signs with keys of the service, and does not decrypt with them, which is said
 // at load.
 func TestOpenPGP(t *testing.T) {
-	_, client := newServer(t)
+	s, client := newServer(t)
 	sign, err := awskms.Open(t.Context(), client, rsaSign)
 	require.NoError(t, err)
 	decrypt, err := awskms.Open(t.Context(), client, rsaDecrypt)
@@ -44,7 +45,6 @@ func TestOpenPGP(t *testing.T) {
 	m, err := open(t.Context(), keyset.ManifestKey{ID: made.Info().ID, Source: "awskms:" + rsaSign + "?certificate=own.asc"})
 	require.NoError(t, err)
 	assert.Equal(t, made.Info().ID, m.Info().ID)
-	require.NoError(t, m.SelfTest(t.Context()))
 
 	theirs, err := pgp.GenerateKey("Partner", pgp.Curve25519, 365*24*time.Hour)
 	require.NoError(t, err)
@@ -65,13 +65,24 @@ func TestOpenPGP(t *testing.T) {
 	for source, want := range map[string]string{
 		"awskms:" + rsaDecrypt + "?certificate=own.asc": "OpenPGP needs PKCS #1 v1.5, which AWS KMS does not do",
 		"awskms:" + rsaSign + "?certificate=none.asc":   "none.asc",
-		"awskms:" + p256 + "?certificate=own.asc":       "belongs to no part of the certificate",
-		"awskms:" + rsaSign:                             "is not the source of a certificate",
-		"file:own.asc":                                  "is not the source of a certificate",
+		"awskms:" + p256 + "?certificate=own.asc":       "none of 1 private keys",
+		"awskms:" + rsaSign:                             "names no certificate",
+		"file:x?certificate=own.asc":                    "is not the source of a key in KMS",
 	} {
 		_, err := open(t.Context(), keyset.ManifestKey{Source: source})
 		assert.ErrorContains(t, err, want, source)
 	}
+
+	// The key is tested when it is opened.
+	defer s.answering(func(r *http.Request) *http.Response {
+		if operationOf(r) == "Sign" {
+			return failure("AccessDeniedException", "no")
+		}
+		return nil
+	})()
+	_, err = open(t.Context(), keyset.ManifestKey{Source: "awskms:" + rsaSign + "?certificate=own.asc"})
+	assert.ErrorContains(t, err, "grant kms:Sign on the key")
+	assert.ErrorIs(t, err, keyset.ErrUnavailable)
 }
 
 // A decrypter is a key of another service, in this process.

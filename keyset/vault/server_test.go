@@ -83,10 +83,23 @@ func (s *server) throttle() func() {
 
 // answering gives an answer in place of the engine, until the returned function is called.
 func (s *server) answering(status int, body string) (end func()) {
+	return s.instead(func(*http.Request) (int, string) { return status, body })
+}
+
+// refusing has the engine lack a permission, likewise.
+func (s *server) refusing(operation string) (end func()) {
+	return s.instead(func(r *http.Request) (int, string) {
+		if strings.Contains(r.URL.Path, "/"+operation+"/") {
+			return http.StatusForbidden, `{"errors":["permission denied"]}`
+		}
+		return 0, ""
+	})
+}
+
+func (s *server) instead(answer func(*http.Request) (int, string)) (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = nil
-	s.answer = func(*http.Request) (int, string) { return status, body }
+	s.answer, s.asked = answer, nil
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

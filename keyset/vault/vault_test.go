@@ -245,21 +245,29 @@ func TestOpenPGP(t *testing.T) {
 	const source = "vault:transit/rsa?version=1&certificate=own.asc"
 	ours, err := open(t.Context(), keyset.ManifestKey{Source: source + "&decrypt=transit/rsa&decrypt_version=2"})
 	require.NoError(t, err)
-	require.NoError(t, ours.SelfTest(t.Context()))
 	assert.Equal(t, made.Info().ID, ours.Info().ID)
 	for source, want := range map[string]string{
 		source + "&decrypt=transit/rsa&decrypt_version=3":  "the latest version is 2",
-		source + "&decrypt=transit/p256&decrypt_version=1": "belongs to no part of the certificate",
-		source + "&decrypt=transit/rsa":                    "is not the source of a certificate",
-		source + "&version=2":                              "is not the source of a certificate",
-		source + "&more=2":                                 "is not the source of a certificate",
-		"vault:transit/rsa?version=1":                      "the certificate of",
-		"vault:transit/rsa?certificate=own.asc":            "is not the source of a certificate",
-		"file:own.asc":                                     "is not the source of a certificate",
+		source + "&decrypt=transit/p256&decrypt_version=1": "is for signing+encryption, and with the private keys of",
+		"vault:transit/p256?version=1&certificate=own.asc": "none of 1 private keys",
+		source + "&decrypt=transit/rsa":                    "names no keys",
+		source + "&version=2":                              "names no keys",
+		source + "&more=2":                                 "names no keys",
+		"vault:transit/rsa?version=1":                      "names no certificate",
+		"vault:transit/rsa?certificate=own.asc":            "names no keys",
+		"file:x?certificate=own.asc":                       "names no keys",
 		"vault:transit/rsa?version=1&certificate=none.asc": "none.asc",
 	} {
 		_, err := open(t.Context(), keyset.ManifestKey{Source: source})
 		assert.ErrorContains(t, err, want, source)
+	}
+	// Both keys are tested when they are opened.
+	for _, operation := range []string{"sign", "decrypt"} {
+		end := s.refusing(operation)
+		_, err := open(t.Context(), keyset.ManifestKey{Source: source + "&decrypt=transit/rsa&decrypt_version=2"})
+		end()
+		assert.ErrorContains(t, err, "grant it transit/"+operation+"/rsa")
+		assert.ErrorIs(t, err, keyset.ErrUnavailable)
 	}
 	theirs, err := pgp.GenerateKey("Partner", pgp.Curve25519, 365*24*time.Hour)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package openpgp
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,14 +17,14 @@ import (
 )
 
 // Opener opens sources "awskms:KEY?certificate=FILE", where KEY is an ARN, a key ID, or an
-// alias, and FILE holds the certificate, in fsys. The key signs: OpenPGP decrypts with
-// PKCS #1 v1.5, which the service does not do, so that a key that decrypts is an error.
+// alias, and FILE holds the certificate, in fsys: see [pgp.OpenRemote]. The key signs:
+// OpenPGP decrypts with PKCS #1 v1.5, which the service does not do, so that a key that
+// decrypts is an error.
 func Opener(client *kms.Client, fsys fs.FS) keyset.Opener {
-	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
-		source, ok := strings.CutPrefix(k.Source, "awskms:")
-		id, name, named := strings.Cut(source, "?certificate=")
-		if !ok || !named {
-			return nil, fmt.Errorf("awskms: %.128q is not the source of a certificate: awskms:KEY?certificate=FILE", k.Source)
+	return pgp.OpenRemote(fsys, func(ctx context.Context, source string) ([]crypto.PrivateKey, error) {
+		id, ok := strings.CutPrefix(source, "awskms:")
+		if !ok {
+			return nil, fmt.Errorf("awskms: %.128q is not the source of a key in KMS", source)
 		}
 		key, err := awskms.Open(ctx, client, id)
 		if err != nil {
@@ -32,11 +33,6 @@ func Opener(client *kms.Client, fsys fs.FS) keyset.Opener {
 		if key.Use() != keyset.Signing {
 			return nil, fmt.Errorf("awskms: key %s decrypts with RSA-OAEP, or agrees: OpenPGP needs PKCS #1 v1.5, which AWS KMS does not do; decrypt with a key elsewhere: %w", key, errors.ErrUnsupported)
 		}
-		f, err := fsys.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("awskms: the certificate of key %s: %w", key, err)
-		}
-		defer f.Close()
-		return pgp.NewRemoteKey(f, key)
-	}
+		return []crypto.PrivateKey{key}, nil
+	})
 }
