@@ -43,19 +43,20 @@ func errorCases(r *run) []Case {
 				return verdict(len(x.answer.Body) == 0 || x.message != nil, x.told())
 			}, sending{letter: broken})},
 		{Name: "errors/same-for-all-that-does-not-decrypt", Demand: "what does not decrypt is told in one way, whatever is wrong: or the endpoint decrypts for a stranger", Source: ofRSAPadding, Level: Demanded,
-			try: func(ctx context.Context, r *run) (Outcome, string, error) { return r.compare(ctx, r.undecryptable) }},
+			try: func(ctx context.Context, r *run) (Outcome, string, error) {
+				return r.compare(ctx, r.undecryptable, sameToAStranger)
+			}},
 		{Name: "errors/same-for-all-signatures", Demand: "a bad signature is told in one way, whatever is wrong", Source: ofErrors, Level: Demanded,
-			try: func(ctx context.Context, r *run) (Outcome, string, error) { return r.compare(ctx, r.unverifiable) }},
+			try: func(ctx context.Context, r *run) (Outcome, string, error) {
+				return r.compare(ctx, r.unverifiable, sameToAStranger)
+			}},
+		{Name: "errors/same-text-for-all", Demand: "whatever the status says, the body says nothing to a stranger", Source: ofErrors, Level: Demanded,
+			try: func(ctx context.Context, r *run) (Outcome, string, error) {
+				return r.compare(ctx, r.oneOfEach, sameText)
+			}},
 		{Name: "errors/same-for-all", Demand: "all that is rejected is told in one way: 401 beside 400 says which ciphertexts decrypt", Source: ofNobody, Level: Advice,
 			try: func(ctx context.Context, r *run) (Outcome, string, error) {
-				return r.compare(ctx, func(ctx context.Context) ([]labelled, error) {
-					one, err := r.undecryptable(ctx)
-					if err != nil {
-						return nil, err
-					}
-					two, err := r.unverifiable(ctx)
-					return slices.Concat(one[:1], two[:min(1, len(two))]), err
-				})
+				return r.compare(ctx, r.oneOfEach, sameToAStranger)
 			}},
 		{Name: "errors/timing", Demand: "what does not decrypt takes one time, whatever is wrong", Source: ofRSAPadding, Level: Advice, try: tryTiming},
 	}
@@ -100,22 +101,35 @@ func (r *run) undecryptable(context.Context) ([]labelled, error) {
 
 // unverifiable are messages that decrypt, and whose signature is no good.
 func (r *run) unverifiable(context.Context) (out []labelled, err error) {
-	letters := map[string]letter{"a stranger's": {by: []string{stranger}}, "a damaged one": {by: []string{first}, badSig: true},
-		"one of an expired key": {by: []string{expired}}, "one of a revoked key": {by: []string{revoked}}}
-	for what, l := range letters {
+	for _, l := range []sending{
+		{"a damaged one", letter{by: []string{first}, badSig: true}}, {"a stranger's", letter{by: []string{stranger}}},
+		{"one of a revoked key", letter{by: []string{revoked}}}, {"one of an expired key", letter{by: []string{expired}}},
+	} {
 		l.payload = []byte(newRequest("hello").text())
-		m, err := r.seal(l)
+		m, err := r.seal(l.letter)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, labelled{what, m})
+		out = append(out, labelled{l.what, m})
 	}
-	slices.SortFunc(out, func(a, b labelled) int { return strings.Compare(b.what, a.what) })
 	return out, nil
 }
 
+// oneOfEach are two messages: one does not decrypt, and the other is badly signed.
+func (r *run) oneOfEach(ctx context.Context) ([]labelled, error) {
+	one, err := r.undecryptable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	two, err := r.unverifiable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []labelled{one[0], two[0]}, nil
+}
+
 // compare sends messages, and compares what a stranger sees of the answers.
-func (r *run) compare(ctx context.Context, messages func(context.Context) ([]labelled, error)) (Outcome, string, error) {
+func (r *run) compare(ctx context.Context, messages func(context.Context) ([]labelled, error), same func(a, b *exchange) (differs string)) (Outcome, string, error) {
 	list, err := messages(ctx)
 	if err != nil {
 		return "", "", err
@@ -130,14 +144,19 @@ func (r *run) compare(ctx context.Context, messages func(context.Context) ([]lab
 			return out, m.what + ": " + saw, nil
 		}
 		got = append(got, x)
-		if differs := sameToAStranger(got[0], x); differs != "" {
+		if differs := same(got[0], x); differs != "" {
 			return Failed, fmt.Sprintf("%s, and %s: %s", list[0].what, list[i].what, differs), nil
 		}
 	}
 	return Held, fmt.Sprintf("%d messages, all: %s", len(got), got[0].told()), nil
 }
 
-const pairs = 100 // of messages that are timed
+// How many pairs of messages are timed, and how long that may take.
+const (
+	pairs     = 100
+	fewPairs  = 10
+	timingFor = 10 * time.Second
+)
 
 // tryTiming sends pairs of messages that do not decrypt for two reasons, in turn, and says
 // how long their answers took. It is a look, and no proof: the network is in between.
@@ -151,7 +170,8 @@ func tryTiming(ctx context.Context, r *run) (Outcome, string, error) {
 	}
 	one, two := list[0], list[len(list)-1]
 	var took [2][]time.Duration
-	for i := range 2 * pairs {
+	began := time.Now()
+	for i := 0; i < 2*pairs && (i%2 == 1 || time.Since(began) < timingFor); i++ {
 		m := []labelled{one, two}[i%2]
 		a, ok, err := r.send(ctx, m.Message)
 		if err != nil {
@@ -161,11 +181,11 @@ func tryTiming(ctx context.Context, r *run) (Outcome, string, error) {
 			took[i%2] = append(took[i%2], a.Took)
 		}
 	}
-	if len(took[0]) < pairs/2 || len(took[1]) < pairs/2 {
-		return Failed, "too few were answered", nil
+	if n := min(len(took[0]), len(took[1])); n < fewPairs {
+		return NotTried, fmt.Sprintf("%d pairs were answered in %v: too few to compare", n, timingFor), nil
 	}
 	a, b, spread := median(took[0]), median(took[1]), spreadOf(took[0])
-	saw := fmt.Sprintf("%s %v, %s %v (medians of %d; half of the first lie within %v)", one.what, a.Round(time.Microsecond), two.what, b.Round(time.Microsecond), pairs, spread.Round(time.Microsecond))
+	saw := fmt.Sprintf("%s %v, %s %v (medians of %d; half of the first lie within %v)", one.what, a.Round(time.Microsecond), two.what, b.Round(time.Microsecond), len(took[0]), spread.Round(time.Microsecond))
 	out, _ := verdict((a-b).Abs() <= 2*spread+50*time.Microsecond, "")
 	return out, saw, nil
 }

@@ -252,7 +252,7 @@ func TestMistakes(t *testing.T) {
 				return 400, fmt.Sprint(err.Reason, err.Cause())
 			}
 			return 0, ""
-		})}), []string{"errors/same-for-all-signatures", "errors/same-for-all-that-does-not-decrypt", "errors/signature", "invalid/replayed"}},
+		})}), []string{"errors/same-for-all-signatures", "errors/same-for-all-that-does-not-decrypt", "errors/same-text-for-all", "errors/signature", "invalid/replayed"}},
 		"the kid is demanded": {keyset.JOSE, forgetful(option{around: answering(func(_ *envelope.Message, _ *envelope.OpenError, body []byte) (int, string) {
 			head, _, _ := strings.Cut(string(body), ".")
 			if raw, _ := base64.RawURLEncoding.DecodeString(head); !bytes.Contains(raw, []byte(`"kid":"open-`)) {

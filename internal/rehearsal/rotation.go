@@ -163,7 +163,7 @@ func (c *counter) meanwhile(ask, change func() error) error {
 	errs := make([]error, 4)
 	for i := range errs {
 		wg.Go(func() {
-			for after := 0; errs[i] == nil && after < 5; {
+			for after := 0; errs[i] == nil && after < 3; {
 				errs[i] = ask()
 				select {
 				case <-done:

@@ -14,6 +14,9 @@ gpg() {
 		--pinentry-mode loopback --passphrase '' --weak-digest SHA1 "$@"
 }
 
+# Without a trustdb gpg fails to list a certificate that is revoked.
+command gpg --homedir "$home" --batch --quiet --no-options --check-trustdb 2>/dev/null
+
 # refuse STATUS WHY answers with an empty body.
 refuse() {
 	printf 'Status: %s\r\n\r\n' "$1"
@@ -21,6 +24,10 @@ refuse() {
 	echo "refused: $1 $2" >&2
 	exit 0
 }
+
+# reject WHY answers what does not open in one way: gpg --batch ends at a bad signature,
+# before it knows whether the content is intact.
+reject() { refuse 404 "$1"; }
 
 # decode undoes armor, or base64url.
 decode() {
@@ -60,13 +67,13 @@ primaries() {
 		awk -F: -v filter="$filter" '$1 == "pub" || $1 == "sec" { good = $2 !~ filter; want = 1 } $1 == "fpr" && want { if (good) print $10; want = 0 }'
 }
 
-decode "$home/body" >"$home/message" 2>/dev/null || refuse 400 'INVALID_PAYLOAD_ENCRYPTION: neither base64url nor armor'
+decode "$home/body" >"$home/message" 2>/dev/null || reject 'INVALID_PAYLOAD_ENCRYPTION: neither base64url nor armor'
 gpg --status-file "$home/status" --max-output 8388608 --output "$home/payload" --decrypt "$home/message" 2>"$home/log"
 why=$(cat "$home/log")
 
 # What was decrypted counts if AES encrypted it, and SEIPD or an AEAD kept it intact.
-grep -q '^\[GNUPG:\] DECRYPTION_OKAY' "$home/status" || refuse 400 "INVALID_PAYLOAD_ENCRYPTION: $why"
-grep -qE '^\[GNUPG:\] DECRYPTION_INFO (2 [789]( |$)|0 [789] [12]$)' "$home/status" || refuse 400 'INVALID_PAYLOAD_ENCRYPTION: a weak cipher'
+grep -q '^\[GNUPG:\] DECRYPTION_OKAY' "$home/status" || reject "INVALID_PAYLOAD_ENCRYPTION: $why"
+grep -qE '^\[GNUPG:\] DECRYPTION_INFO (2 [789]( |$)|0 [789] [12]$)' "$home/status" || reject 'INVALID_PAYLOAD_ENCRYPTION: a weak cipher'
 
 # A signature counts if it is good, and by a key of the partner, which is not ours.
 count='GOODSIG'
@@ -78,7 +85,7 @@ signed=$(awk -v count="^($count)\$" -v only="${FAULT:-}" -v partners="$partners"
 	$2 ~ count { good = 1 }
 	$2 == "VALIDSIG" && good && known[$NF] && (only != "first-signature" || sigs == 1) { print $NF; exit }
 ' "$home/status")
-[ -n "$signed" ] || refuse 401 "INVALID_PAYLOAD_SIGNATURE: $why"
+[ -n "$signed" ] || reject "INVALID_PAYLOAD_SIGNATURE: $why"
 
 gpg --import "${own[@]}" 2>/dev/null
 to=()

@@ -13,7 +13,8 @@
 //	expired-signer   accepts the signature of an expired key
 //	text             tells the sender why a message is rejected
 //
-// What cannot be opened is answered with 400, or 401 for a signature, and an empty body.
+// What cannot be opened is answered with 400, or 401 for a signature, and an empty body; by
+// GnuPG with 404.
 package strangers
 
 import (
