@@ -1,9 +1,16 @@
 package strangers_test
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,8 +30,8 @@ func sealctl(t testing.TB, args ...string) (out string, status int) {
 	return stdout.String(), status
 }
 
-// network makes the keys of an endpoint in the folder own, and those of a rehearsal.
-func network(t testing.TB, jose bool) {
+// makeKeys makes the keys of an endpoint in the folder own.
+func makeKeys(t testing.TB, jose bool) {
 	ok := func(args ...string) {
 		_, status := sealctl(t, args...)
 		require.Zero(t, status, "%v", args)
@@ -43,82 +50,190 @@ func network(t testing.TB, jose bool) {
 		}
 	}
 	ok(public...)
-	ok("rehearse", "-prepare", "-on-step", "true", "-peer", "public")
 }
 
-// rehearseAt plays the network against a stranger, and returns what did not hold: what was
-// demanded, and what is advice. The timing of machines that others use is left out.
-func rehearseAt(t testing.TB, s strangers.Stranger, fault string, args ...string) (demanded, advice []string) {
-	here, err := os.Getwd()
-	require.NoError(t, err)
-	url := strangers.Start(t, s, here+"/own", here+"/rehearsal/trust", fault)
-	out, status := sealctl(t, slices.Concat([]string{"rehearse", "-fast", "-json", "-on-step", "true", "-peer", "public"}, args, []string{url})...)
-	var r rehearse.Report
+// rehearseAt plays the network against an endpoint, and returns what came of it: the names
+// of the demanded cases that did not hold, too.
+func rehearseAt(t testing.TB, url string, args ...string) (r rehearse.Report, demanded []string) {
+	out, status := sealctl(t, slices.Concat([]string{"rehearse", "-fast", "-json", "-on-step", "./step", "-peer", "public"}, args, []string{url})...)
 	require.NoError(t, json.Unmarshal([]byte(out), &r), out)
 	for _, l := range r.Cases {
-		switch {
-		case l.Name == "errors/timing":
-		case l.Blocks:
+		if l.Blocks {
 			t.Log(l.Name, l.Saw)
 			demanded = append(demanded, l.Name)
-		case l.Outcome == "failed":
-			advice = append(advice, l.Name)
 		}
 	}
-	slices.Sort(advice)
 	assert.Equal(t, len(demanded) == 0, status == 0)
-	return demanded, advice
+	return r, demanded
 }
 
+// anew makes the keys of a rehearsal, which serve one rotation.
+func anew(t testing.TB) {
+	require.NoError(t, os.RemoveAll("rehearsal"))
+	_, status := sealctl(t, "rehearse", "-prepare", "-on-step", "./step", "-peer", "public")
+	require.Zero(t, status)
+}
+
+// An endpoint is one that is rehearsed in docs/rehearsals.md.
+type endpoint struct {
+	name   string // of its column
+	jose   bool
+	start  func(t *testing.T, fault string) (url string)
+	slow   bool
+	faults map[string][]string // which demanded cases find a mistake, of those that are tried
+}
+
+func stranger(s strangers.Stranger) func(*testing.T, string) string {
+	return func(t *testing.T, fault string) string {
+		here, err := os.Getwd()
+		require.NoError(t, err)
+		return strangers.Start(t, s, here+"/own", here+"/rehearsal/trust", fault)
+	}
+}
+
+var (
+	several = []string{"keys/by-known-and-unknown", "keys/by-expired-and-active", "keys/by-revoked-and-active"}
+	texts   = []string{"errors/same-for-all-that-does-not-decrypt", "errors/same-for-all-signatures", "errors/same-text-for-all"}
+)
+
+func endpoints() []endpoint {
+	return []endpoint{
+		{"sealctl serve, OpenPGP", false, serve, false, nil},
+		{"OpenPGP.js", false, stranger(strangers.OpenPGPJS), false, map[string][]string{
+			"first-key": {"keys/to-each"}, "first-signature": several, "expired-signer": {"errors/same-for-all-signatures", "invalid/expired"}, "text": texts}},
+		{"GnuPG", false, stranger(strangers.GnuPG), true, map[string][]string{
+			"first-key": {"keys/to-each"}, "first-signature": several, "expired-signer": {"invalid/expired"}, "text": texts}},
+		{"sealctl serve, JOSE", true, serve, false, nil},
+		{"jose", true, stranger(strangers.Jose), false, map[string][]string{
+			"first-key": {"keys/to-each", "keys/no-kid"}, "kid-required": {"keys/no-kid"},
+			"text": {"errors/same-text-for-all"}}}, // this library tells nothing more
+	}
+}
+
+// serve starts sealctl serve, which makes other mistakes: see TestRehearsalFindsFaults.
+func serve(t *testing.T, _ string) string {
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	log, err := os.Create("log")
+	require.NoError(t, err)
+	args := []string{"serve", "-peer", "rehearsal/peer.json"}
+	own, err := filepath.Glob("own/*")
+	require.NoError(t, err)
+	for _, file := range own {
+		args = append(args, "-own", file)
+	}
+	ended := make(chan int, 1)
+	go func() { ended <- command.Run(ctx, command.Files, args, strings.NewReader(""), in, log) }()
+	t.Cleanup(func() {
+		cancel()
+		assert.Zero(t, <-ended)
+		assert.NoError(t, log.Close())
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	return strings.TrimSpace(strings.TrimPrefix(line, "serving "))
+}
+
+// step waits until sealctl serve has the keys of a step. Others read them with each request.
+const step = `#!/bin/sh
+revision=$(sed -n 's/.*"revision": \([0-9]*\).*/\1/p' "$2/peer.json")
+[ ! -e log ] || until grep -q "peer.json: revision $revision" log; do sleep 0.05; done
+`
+
+var update = flag.Bool("update", false, "write docs/rehearsals.md")
+
 // Endpoints that nobody here has written the software of hold every demand, and a rotation
-// of the network's keys; each mistake is named.
-func TestRehearseStrangers(t *testing.T) {
-	for _, tt := range []struct {
-		name   strangers.Stranger
-		advice []string
-		faults map[string][]string // which demanded cases find a mistake, of those that -only tries
-	}{
-		{strangers.OpenPGPJS, []string{"errors/same-for-all", "invalid/replayed"}, map[string][]string{
-			"first-key":       {"keys/to-each"},
-			"first-signature": {"keys/by-known-and-unknown", "keys/by-expired-and-active", "keys/by-revoked-and-active"},
-			"expired-signer":  {"errors/same-for-all-signatures", "invalid/expired"},
-			"text":            {"errors/same-for-all-that-does-not-decrypt", "errors/same-for-all-signatures", "errors/same-text-for-all"},
-		}},
-		{strangers.GnuPG, []string{"invalid/replayed"}, map[string][]string{
-			"first-key":       {"keys/to-each"},
-			"first-signature": {"keys/by-known-and-unknown", "keys/by-expired-and-active", "keys/by-revoked-and-active"},
-			"expired-signer":  {"invalid/expired"},
-			"text":            {"errors/same-for-all-that-does-not-decrypt", "errors/same-for-all-signatures", "errors/same-text-for-all"},
-		}},
-		{strangers.Jose, []string{"errors/same-for-all", "invalid/replayed"}, map[string][]string{
-			"first-key":    {"keys/to-each", "keys/no-kid"},
-			"kid-required": {"keys/no-kid"},
-			"text":         {"errors/same-text-for-all"}, // this library tells nothing more
-		}},
-	} {
-		t.Run(string(tt.name), func(t *testing.T) {
+// of the network's keys; each mistake is named. The document has what came of each case.
+func TestRehearse(t *testing.T) {
+	shown := map[string]map[string]rehearse.Line{}
+	for _, e := range endpoints() {
+		t.Run(e.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
-			network(t, tt.name == strangers.Jose)
-			for fault, want := range tt.faults {
-				require.NoError(t, os.RemoveAll("rehearsal"))
-				_, status := sealctl(t, "rehearse", "-prepare", "-on-step", "true", "-peer", "public")
-				require.Zero(t, status)
+			require.NoError(t, os.WriteFile("step", []byte(step), 0o700))
+			makeKeys(t, e.jose)
+			for fault, want := range e.faults {
+				anew(t)
 				only := []string{"-only", "keys/by-old"} // which holds
 				for _, name := range want {
 					only = append(only, "-only", name)
 				}
-				if tt.name != strangers.GnuPG { // it takes half a second for each message
+				if !e.slow {
 					only = append(only, "-only", "keys/", "-only", "invalid/expired", "-only", "replies/signed", "-only", "errors/same-")
 				}
-				demanded, _ := rehearseAt(t, tt.name, fault, only...)
+				_, demanded := rehearseAt(t, e.start(t, fault), only...)
 				assert.ElementsMatch(t, want, demanded, fault)
 			}
-			require.NoError(t, os.RemoveAll("rehearsal"))
-			_, status := sealctl(t, "rehearse", "-prepare", "-on-step", "true", "-peer", "public")
-			require.Zero(t, status)
-			demanded, advice := rehearseAt(t, tt.name, "")
+			anew(t)
+			r, demanded := rehearseAt(t, e.start(t, ""))
 			assert.Empty(t, demanded)
-			assert.Equal(t, tt.advice, advice)
+			shown[e.name] = map[string]rehearse.Line{}
+			for _, l := range r.Cases {
+				shown[e.name][l.Name] = l
+			}
 		})
 	}
+	const document, begin, end = "../../../docs/rehearsals.md", "<!-- made by TestRehearse -->\n", "<!-- until here -->"
+	raw, err := os.ReadFile(document)
+	require.NoError(t, err)
+	head, rest, ok := strings.Cut(string(raw), begin)
+	require.True(t, ok)
+	was, tail, ok := strings.Cut(rest, end)
+	require.True(t, ok)
+	if len(shown) < len(endpoints()) {
+		t.Skip("not every endpoint was there") // the first that is missing has said so
+	}
+	made := table(shown)
+	if *update {
+		require.NoError(t, os.WriteFile(document, []byte(head+begin+made+end+tail), 0o644))
+		return
+	}
+	assert.Equal(t, was, made, "go test ./examples/sealctl/strangers -run TestRehearse -update writes it anew")
+}
+
+// table has a row for each case.
+func table(shown map[string]map[string]rehearse.Line) string {
+	var b strings.Builder
+	b.WriteString("| case | what is shown | level | source |")
+	for _, e := range endpoints() {
+		b.WriteString(" " + e.name + " |")
+	}
+	b.WriteString("\n|---|---|---|---|" + strings.Repeat("---|", len(endpoints())) + "\n")
+	for _, name := range names(shown) {
+		var line rehearse.Line
+		cells := ""
+		for _, e := range endpoints() {
+			l, ok := shown[e.name][name]
+			switch {
+			case !ok:
+				cells += " |"
+				continue
+			case l.Name == "errors/timing":
+				cells += " seen |" // the machine is busy
+			case l.Outcome == "failed":
+				cells += " **failed** |"
+			default:
+				cells += " " + l.Outcome + " |"
+			}
+			line = l
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |%s\n", name, line.Demand, line.Level, line.Source, cells)
+	}
+	return b.String()
+}
+
+// names are those of all cases, by their groups.
+func names(shown map[string]map[string]rehearse.Line) (all []string) {
+	for _, lines := range shown {
+		for name := range lines {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	rank := func(name string) int {
+		group, _, _ := strings.Cut(name, "/")
+		return slices.Index([]string{"keys", "rotation", "removed", "emergency", "invalid", "request", "replies", "errors", "transport"}, group)
+	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b)) })
+	return all
 }
