@@ -21,6 +21,7 @@ import (
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -69,17 +70,22 @@ func newServer(t testing.TB) (*server, *kms.KeyManagementClient) {
 		require.NoError(t, err)
 		s.keys[nameOf(name)] = &stored{algorithm, key}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	g := grpc.NewServer()
-	kmspb.RegisterKeyManagementServiceServer(g, s)
-	go func() { _ = g.Serve(listener) }()
-	t.Cleanup(g.Stop)
-	client, err := kms.NewKeyManagementClient(t.Context(), option.WithEndpoint(listener.Addr().String()), option.WithoutAuthentication(),
+	client, err := kms.NewKeyManagementClient(t.Context(), option.WithEndpoint(s.serve(t, insecure.NewCredentials())), option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	return s, client
+}
+
+// serve listens, and returns where.
+func (s *server) serve(t testing.TB, c credentials.TransportCredentials) (addr string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	g := grpc.NewServer(grpc.Creds(c))
+	kmspb.RegisterKeyManagementServiceServer(g, s)
+	go func() { _ = g.Serve(listener) }()
+	t.Cleanup(g.Stop)
+	return listener.Addr().String()
 }
 
 func nameOf(key string) string { return keyRing + key + "/cryptoKeyVersions/1" }

@@ -1,7 +1,6 @@
 package pkcs11_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelopetest"
 	"github.com/sealwax/sealwax/internal/process"
+	"github.com/sealwax/sealwax/internal/sealctltest"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -92,32 +92,10 @@ func TestSealctl(t *testing.T) {
 	h.generate("open", 2, rsaKey(2048), 0x105)
 	h.generate("sign 2", 3, curve(p384), 0x108)
 	h.logout()
-	dir := t.TempDir()
-	program := filepath.Join(dir, "sealctl")
-	build := exec.Command("go", "build", "-o", program, "./sealctl")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "pin"), []byte(pin+"\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "order.json"), []byte(`{"amount":"12.50"}`), 0o600))
-	sealctl := func(args ...string) string {
-		c := exec.Command(program, args...)
-		c.Dir, c.Env = dir, append(os.Environ(), "PKCS11_MODULE_PATH="+h.Library)
-		var out, errs bytes.Buffer
-		c.Stdout, c.Stderr = &out, &errs
-		assert.NoError(t, c.Run(), "%v: %s", args, errs.String())
-		assert.NotContains(t, out.String()+errs.String(), pin)
-		return out.String() + errs.String()
-	}
-	sealctl("keygen", "-format", "jose", "-alg", "ES256", "-name", "shop", "-o", "shop-sign.jwk")
-	sealctl("keygen", "-format", "jose", "-alg", "ECDH-ES+A256KW", "-name", "shop", "-o", "shop-enc.jwk")
-	sealctl("public", "shop-sign.jwk", "shop-enc.jwk", "-o", "shop.jwks")
-	sealctl("rotate", "own.json", "init", source("sign"), source("open")+"#RSA-OAEP", "-passphrase", "pin")
-	assert.Contains(t, sealctl("check", "own.json", "-passphrase", "pin"), "nothing to report")
-	sealctl("public", "own.json", "-passphrase", "pin", "-o", "own.jwks")
-	sealctl("seal", "-own", "own.json", "-peer", "shop.jwks", "-passphrase", "pin", "-o", "sealed", "order.json")
-	assert.Contains(t, sealctl("open", "-own", "shop-sign.jwk", "-own", "shop-enc.jwk", "-peer", "own.jwks", "sealed"), "12.50")
-	sealctl("seal", "-own", "shop-sign.jwk", "-own", "shop-enc.jwk", "-peer", "own.jwks", "-o", "sealed", "order.json")
-	assert.Contains(t, sealctl("open", "-own", "own.json", "-peer", "shop.jwks", "-passphrase", "pin", "sealed"), "12.50")
-	assert.Contains(t, sealctl("rotate", "own.json", "add", source("sign 2"), "-passphrase", "pin"), "revision 2")
-	assert.Contains(t, sealctl("rotate", "own.json", "-passphrase", "pin"), source("sign 2"))
+	p := sealctltest.Build(t, pin, "PKCS11_MODULE_PATH="+h.Library)
+	p.Write("pin", pin+"\n")
+	p.Exchange(sealctltest.Keys{Sign: source("sign"), Read: source("open") + "#RSA-OAEP", Next: source("sign 2")}, "-passphrase", "pin")
+	p.Write("wrong", "314159")
+	p.Fails("refuses the PIN", "check", "own.json", "-passphrase", "wrong")
+	p.Fails("own.asc: no such file", "rotate", "other.json", "init", source("sign")+"?certificate=own.asc", "-passphrase", "pin")
 }

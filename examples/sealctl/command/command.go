@@ -29,11 +29,6 @@ type KeyFiles struct {
 	Services map[string]Service
 }
 
-// A Service returns the opener of its sources for the format, where those for OpenPGP hold
-// "?certificate=NAME", as pgp.OpenRemote has it: NAME is a file in folder. secret returns
-// what -passphrase names.
-type Service func(format keyset.Format, folder fs.FS, secret func() ([]byte, error)) keyset.Opener
-
 // Files reads what package jwe does, which has no files with passwords.
 var Files = KeyFiles{
 	Read: func(r io.Reader, use keyset.Use, _ func() ([]byte, error)) ([]*jwe.Key, []jwe.PassedOver, error) {

@@ -152,7 +152,7 @@ func (r *keyReader) elsewhere(ctx context.Context, file, manifest string) (keys 
 	if use != 0 {
 		k.Use = use.String()
 	}
-	if strings.Contains(source, "?certificate=") {
+	if strings.Contains(source, "?certificate=") || strings.Contains(source, "&certificate=") {
 		format = keyset.OpenPGP
 	}
 	m, err := r.opener(format, manifest)(ctx, k)

@@ -5,36 +5,21 @@ package main
 
 import (
 	"context"
-	"io/fs"
 	"os"
-	"sync"
 
 	"github.com/sealwax/sealwax/examples/sealctl/command"
-	"github.com/sealwax/sealwax/keyset"
 	"github.com/sealwax/sealwax/keyset/pkcs11"
 )
 
 func main() {
-	var pin func() ([]byte, error)
-	module := sync.OnceValues(func() (*pkcs11.Module, error) {
-		return pkcs11.Open(pkcs11.Config{
-			Library: os.Getenv("PKCS11_MODULE_PATH"),
-			PIN:     func(context.Context, string) ([]byte, error) { return pin() },
-		})
-	})
 	files := command.Files
-	files.Services = map[string]command.Service{"pkcs11": func(format keyset.Format, folder fs.FS, secret func() ([]byte, error)) keyset.Opener {
-		pin = secret
-		return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
-			m, err := module()
-			if err != nil {
-				return nil, err
-			}
-			if format == keyset.OpenPGP {
-				return m.OpenPGP(folder)(ctx, k)
-			}
-			return m.OpenJOSE()(ctx, k)
-		}
-	}}
+	files.Services = map[string]command.Service{"pkcs11": command.Connect(open, (*pkcs11.Module).OpenJOSE, (*pkcs11.Module).OpenPGP)}
 	command.Main(files)
+}
+
+func open(_ context.Context, pin func() ([]byte, error)) (*pkcs11.Module, error) {
+	return pkcs11.Open(pkcs11.Config{
+		Library: os.Getenv("PKCS11_MODULE_PATH"),
+		PIN:     func(context.Context, string) ([]byte, error) { return pin() },
+	})
 }
