@@ -41,7 +41,7 @@ func (s Scheme) String() string {
 
 // ErrCiphertext says that a ciphertext cannot be one for the key. An adapter finds that
 // before it asks the service, and reports it as undecryptable.
-var ErrCiphertext = errors.New("a ciphertext of another length, or above the modulus")
+var ErrCiphertext = errors.New("a ciphertext of another length, or out of range")
 
 // Signature returns what the arguments of [crypto.Signer] ask for. What no format of ours
 // asks for is an error that wraps [errors.ErrUnsupported]. The hash is zero for Ed25519.
@@ -78,8 +78,10 @@ func Signature(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (
 // Decryption returns what the arguments of [crypto.Decrypter] ask for: PKCS #1 v1.5, or
 // RSA-OAEP with a hash. What no format of ours asks for is an error that wraps
 // [errors.ErrUnsupported], and so is what allowed, which is asked before the ciphertext is
-// looked at, returns an error for. Then [ErrCiphertext] tells what does not fit the key:
-// services differ in what they say of it.
+// looked at, returns an error for. Then [ErrCiphertext] tells what is no ciphertext for the
+// key: another length, or not between 1 and n-1, neither included, which are their own
+// plaintexts. Services differ in what they say of it, and everybody may see it: RFC 8017,
+// Section 7.2.2.
 func Decryption(public crypto.PublicKey, ciphertext []byte, opts crypto.DecrypterOpts, allowed func(Scheme, crypto.Hash) error) (Scheme, crypto.Hash, error) {
 	key, isRSA := public.(*rsa.PublicKey)
 	scheme, hash := PKCS1v15, crypto.Hash(0)
@@ -101,7 +103,8 @@ func Decryption(public crypto.PublicKey, ciphertext []byte, opts crypto.Decrypte
 	if err := allowed(scheme, hash); err != nil {
 		return 0, 0, fmt.Errorf("%w: %w", err, errors.ErrUnsupported)
 	}
-	if len(ciphertext) != key.Size() || new(big.Int).SetBytes(ciphertext).Cmp(key.N) >= 0 {
+	c, one := new(big.Int).SetBytes(ciphertext), big.NewInt(1)
+	if len(ciphertext) != key.Size() || c.Cmp(one) <= 0 || c.Add(c, one).Cmp(key.N) >= 0 {
 		return 0, 0, ErrCiphertext
 	}
 	return scheme, hash, nil

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"math/big"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -58,7 +59,8 @@ func TestSignature(t *testing.T) {
 func TestDecryption(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	fits := make([]byte, 256)
+	below := func(less int64) []byte { return new(big.Int).Sub(key.N, big.NewInt(less)).FillBytes(make([]byte, 256)) }
+	fits := below(2)
 	//lint:ignore SA1019 what OpenPGP and RSA1_5 are
 	plain, session := &rsa.PKCS1v15DecryptOptions{}, &rsa.PKCS1v15DecryptOptions{SessionKeyLen: 16}
 	refused := errors.New("not here")
@@ -84,6 +86,10 @@ func TestDecryption(t *testing.T) {
 		"nothing":                {key.Public(), nil, nil, nil, 0, remote.ErrCiphertext},
 		"too short":              {key.Public(), fits[1:], nil, nil, 0, remote.ErrCiphertext},
 		"too long":               {key.Public(), make([]byte, 257), nil, nil, 0, remote.ErrCiphertext},
+		"zero":                   {key.Public(), make([]byte, 256), nil, nil, 0, remote.ErrCiphertext},
+		"one":                    {key.Public(), append(make([]byte, 255), 1), nil, nil, 0, remote.ErrCiphertext},
+		"two":                    {key.Public(), append(make([]byte, 255), 2), nil, nil, remote.PKCS1v15, nil},
+		"one below the modulus":  {key.Public(), below(1), nil, nil, 0, remote.ErrCiphertext},
 		"the modulus":            {key.Public(), key.N.Bytes(), nil, nil, 0, remote.ErrCiphertext},
 		"above the modulus":      {key.Public(), bytes.Repeat([]byte{255}, 256), nil, nil, 0, remote.ErrCiphertext},
 		"not done, and too long": {key.Public(), make([]byte, 257), nil, refused, 0, refused},

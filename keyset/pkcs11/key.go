@@ -30,9 +30,11 @@ type key struct {
 	raw    *remote.RSA15   // if PKCS #1 v1.5 is taken off here: CKM_RSA_X_509
 }
 
-func (k *key) Public() crypto.PublicKey     { return k.public }
-func (k *key) Undecryptable(err error) bool { return errors.Is(err, errCiphertext) }
-func (k *key) String() string               { return k.uri.text }
+func (k *key) Public() crypto.PublicKey { return k.public }
+func (k *key) Undecryptable(err error) bool {
+	return errors.Is(err, errCiphertext) || errors.Is(err, remote.ErrCiphertext)
+}
+func (k *key) String() string { return k.uri.text }
 
 // Remote returns the private key that the URI names, which has to be one:
 // "pkcs11:token=bank;object=sign-2027". It uses the key once for what decrypts or agrees.

@@ -140,30 +140,25 @@ func hashOf(h crypto.Hash) (hash, mgf uint, ok bool) {
 }
 
 func (d decryption) Decrypt(_ io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
-	k, ctx := d.c.key, d.c.ctx
-	public := k.public.(*rsa.PublicKey)
-	if !inRange(public, ciphertext) {
-		return nil, errCiphertext
+	k, ctx, size := d.c.key, d.c.ctx, 0
+	//lint:ignore SA1019 OpenPGP has no other padding
+	if o, is := opts.(*rsa.PKCS1v15DecryptOptions); is {
+		size, opts = o.SessionKeyLen, nil // which RSA15 knows, and no service
 	}
-	switch o := opts.(type) {
-	case nil:
-		return k.decryptRSA15(ctx, ciphertext, 0)
-	case *rsa.PKCS1v15DecryptOptions: //lint:ignore SA1019 OpenPGP has no other padding
-		return k.decryptRSA15(ctx, ciphertext, o.SessionKeyLen)
-	case *rsa.OAEPOptions:
-		hash, mgf, ok := hashOf(o.Hash)
-		if ok && (o.MGFHash == 0 || o.MGFHash == o.Hash) && len(o.Label) == 0 {
-			return k.decrypt(ctx, fmt.Sprint("RSA-OAEP with ", o.Hash), pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP, pkcs11.NewOAEPParams(hash, mgf, pkcs11.CKZ_DATA_SPECIFIED, nil)), ciphertext, false)
+	scheme, h, err := remote.Decryption(k.public, ciphertext, opts, func(scheme remote.Scheme, h crypto.Hash) error {
+		if _, _, known := hashOf(h); scheme == remote.OAEP && !known {
+			return fmt.Errorf("RSA-OAEP with %v", h)
 		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("pkcs11: %.128q: %w", k, err)
+	case scheme == remote.PKCS1v15:
+		return k.decryptRSA15(ctx, ciphertext, size)
 	}
-	return nil, fmt.Errorf("pkcs11: %.128q: decryption with %T: %w", k, opts, errors.ErrUnsupported)
-}
-
-// inRange reports whether a ciphertext is between 1 and n-1, and as long as n: RFC 8017,
-// Section 7.2.2. All may see that; what is out of range, tokens answer each in its way.
-func inRange(public *rsa.PublicKey, ciphertext []byte) bool {
-	c, one := new(big.Int).SetBytes(ciphertext), big.NewInt(1)
-	return len(ciphertext) == public.Size() && c.Cmp(one) > 0 && c.Add(c, one).Cmp(public.N) < 0
+	hash, mgf, _ := hashOf(h)
+	return k.decrypt(ctx, fmt.Sprint("RSA-OAEP with ", h), pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP, pkcs11.NewOAEPParams(hash, mgf, pkcs11.CKZ_DATA_SPECIFIED, nil)), ciphertext, false)
 }
 
 // decryptRSA15 takes the padding off here if the token lets it. Otherwise the token does,
