@@ -74,7 +74,7 @@ func (t *tale) add(ctx context.Context, s *side) (err error) {
 		}
 		t.say("%v adds %v", s, name(k))
 	}
-	return s.everywhere(ctx, s.next)
+	return s.everywhere(ctx, s.next, true)
 }
 
 func (t *tale) handOver(ctx context.Context, s *side) error {
@@ -87,34 +87,20 @@ func (t *tale) handOver(ctx context.Context, s *side) error {
 			return err
 		}
 	}
-	return s.partner.everywhere(ctx, s.next)
+	return s.partner.everywhere(ctx, s.next, true)
 }
 
 func (t *tale) promote(ctx context.Context, s *side) error {
-	for _, k := range s.next {
-		for _, l := range s.places() {
-			if err := l.step(ctx, func(ring *keyset.Ring) error {
-				if err := ring.Acknowledge(k.ID(), "the fingerprint was compared by telephone"); err != nil {
-					return err
-				}
-				return ring.Promote(k.ID())
-			}); err != nil {
-				return err
-			}
+	return s.steps(ctx, s.next, func(ring *keyset.Ring, id keyset.ID) error {
+		if err := ring.Acknowledge(id, "the fingerprint was compared by telephone"); err != nil {
+			return err
 		}
-	}
-	return nil
+		return ring.Promote(id)
+	})
 }
 
 func (t *tale) retire(ctx context.Context, s *side) error {
-	for _, k := range s.now {
-		for _, l := range s.places() {
-			if err := l.step(ctx, func(ring *keyset.Ring) error { return ring.Retire(k.ID()) }); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return s.steps(ctx, s.now, (*keyset.Ring).Retire)
 }
 
 func (t *tale) remove(ctx context.Context, s *side) error {
@@ -124,37 +110,50 @@ func (t *tale) remove(ctx context.Context, s *side) error {
 			u, _ := r.own.Usage(k.ID())
 			sealed, opened = sealed+u.Sealed, opened+u.Opened
 		}
-		for _, l := range s.places() {
-			if err := l.step(ctx, func(ring *keyset.Ring) error { return ring.Remove(k.ID(), idle) }); err != nil {
+		remove := func(ring *keyset.Ring, id keyset.ID) error { return ring.Remove(id, idle) }
+		if err := s.steps(ctx, []keyset.Key{k}, remove); err != nil {
+			return err
+		}
+		t.say("%v removes %s: it sealed %d and opened %d messages", s, k.Material.Info().Name, sealed, opened)
+	}
+	for _, at := range []*side{s, s.partner} {
+		if err := at.everywhere(ctx, s.now, false); err != nil {
+			return err
+		}
+	}
+	t.traffic.note(func(n *tally) { n.rotated += len(s.now) })
+	return nil
+}
+
+// steps makes the same step for keys of ours, in both manifests that list them.
+func (s *side) steps(ctx context.Context, keys []keyset.Key, f func(*keyset.Ring, keyset.ID) error) error {
+	for _, k := range keys {
+		for _, l := range []*ledger{s.own, s.partner.peer} {
+			if err := l.step(ctx, func(ring *keyset.Ring) error { return f(ring, k.ID()) }); err != nil {
 				return err
 			}
 		}
-		t.say("%v removes %s: it sealed %d and opened %d messages", s, k.Material.Info().Name, sealed, opened)
-		t.traffic.note(func(n *tally) { n.rotated++ })
 	}
 	return nil
 }
 
-// places are the manifests that list a key of ours.
-func (s *side) places() []*ledger { return []*ledger{s.own, s.partner.peer} }
-
-// everywhere waits until all replicas of a side have loaded keys, whoever's they are: what is
-// sealed with a key would be rejected where it is not known.
-func (s *side) everywhere(ctx context.Context, keys []keyset.Key) error {
+// everywhere waits until all replicas of a side have loaded keys, whoever's they are, or no
+// longer have them. What is sealed with a key would be rejected where it is not known.
+func (s *side) everywhere(ctx context.Context, keys []keyset.Key, known bool) error {
 	for began := time.Now(); time.Since(began) < patience && ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
 		lagging := false
 		for _, r := range s.replicas {
 			for _, k := range keys {
 				_, own := r.own.Load().Lookup(k.ID())
 				_, peer := r.peer.Load().Lookup(k.ID())
-				lagging = lagging || !own && !peer
+				lagging = lagging || (own || peer) != known
 			}
 		}
 		if !lagging {
 			return nil
 		}
 	}
-	return errors.New("a replica does not load a key")
+	return errors.New("a replica does not follow its manifest")
 }
 
 func name(k keyset.Key) string { return k.Material.Info().Name + ": " + k.Source }
