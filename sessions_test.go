@@ -161,6 +161,8 @@ func settled(text string) string {
 		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`, "TIME"},
 		{`\b\d{4}-\d\d-\d\d\b`, "DATE"},
 		{`\b\d+ bytes`, "N bytes"},
+		{`127\.0\.0\.1:\d+`, "ADDRESS"},
+		{`\b\d+ requests meanwhile`, "N requests meanwhile"},
 	} {
 		text = regexp.MustCompile(`(?m)`+r.what).ReplaceAllString(text, r.by)
 	}
