@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/sealwax/sealwax/keyset"
 )
 
 // A Level is how much a case weighs.
@@ -33,9 +31,8 @@ type Case struct {
 	Source string // whose demand it is
 	Level  Level
 
-	format keyset.Format // the only one that it is for; empty if it is for both
-	echo   bool          // it needs the protocol of the echo
-	try    func(ctx context.Context, r *run) (Outcome, string, error)
+	echo bool // it needs the protocol of the echo
+	try  func(ctx context.Context, r *run) (Outcome, string, error)
 }
 
 // A Result is a case that was tried, or was not.
@@ -47,7 +44,7 @@ type Result struct {
 	Took    time.Duration
 }
 
-// Shows reports whether the result stands against a launch: a demand did not hold, or
+// Blocks reports whether the result stands against a launch: a demand did not hold, or
 // was not shown to hold.
 func (r Result) Blocks() bool {
 	return r.Level == Demanded && (r.Outcome == Failed || r.Outcome == NotTried)
@@ -79,7 +76,7 @@ func (a Answer) String() string {
 	return fmt.Sprintf("%d with %d bytes: %.60q", a.Status, len(a.Body), a.Body)
 }
 
-// sources of demands.
+// Whose demands they are.
 const (
 	ofEcho       = "Standard Payments, echo"
 	ofPGP        = "Standard Payments, application-layer encryption with PGP"
@@ -90,7 +87,6 @@ const (
 	ofRFC7516    = "RFC 7516"
 	ofRFC8725    = "RFC 8725"
 	ofNobody     = "no network demands it"
-	ofRFC8017    = "RFC 8017, section 7.2.2"
 	ofRSAPadding = "RFC 7516, section 11.5; RFC 9580, section 13.5"
 )
 

@@ -203,16 +203,6 @@ func (n *Network) Made() time.Time { return n.made }
 // Over is when the keys end.
 func (n *Network) Over() time.Time { return n.made.Add(lifetime - time.Minute) }
 
-// id is that of a key of the network which signs.
-func (n *Network) id(name string) keyset.ID {
-	for _, m := range n.parties[name].material {
-		if m.Info().Use&keyset.Signing != 0 {
-			return m.Info().ID
-		}
-	}
-	return ""
-}
-
 // private returns the keys of those names, with which replies are opened.
 func (n *Network) private(names ...string) (*keyset.Set, error) {
 	var keys []keyset.Key
@@ -224,7 +214,7 @@ func (n *Network) private(names ...string) (*keyset.Set, error) {
 	return keyset.New(1, keys...)
 }
 
-// WriteRevocation writes the certificate of the key with its revocation: in OpenPGP.
+// writeRevocation writes the certificate of the key with its revocation: in OpenPGP.
 func (n *Network) writeRevocation(ctx context.Context, w io.Writer, name string) error {
 	return n.parties[name].material[0].(*pgp.Key).WriteRevocation(ctx, w, "a rehearsal")
 }

@@ -334,7 +334,13 @@ func TestAnotherProtocol(t *testing.T) {
 func TestOnlySome(t *testing.T) {
 	own := owns(t)[keyset.JOSE]
 	sent := 0
+	var installed []string
 	results := rehearse(t, own, option{quiet: true}, func(h *rehearsal.Rehearsal) {
+		install := h.Install
+		h.Install = func(ctx context.Context, s rehearsal.Step) error {
+			installed = append(installed, s.Name)
+			return install(ctx, s)
+		}
 		h.Only = func(name string) bool {
 			return strings.HasPrefix(name, "keys/by-") || strings.HasPrefix(name, "removed/")
 		}
@@ -343,6 +349,7 @@ func TestOnlySome(t *testing.T) {
 	assert.Len(t, results, 4)
 	assert.Empty(t, not(results, rehearsal.Held))
 	assert.Equal(t, 4, sent, "each message waits its turn")
+	assert.Equal(t, []string{"first", "second", "without-first"}, installed, "one thing at a time, and no more than is needed")
 }
 
 // A rehearsal that is stopped returns what it has.

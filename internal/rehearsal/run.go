@@ -56,20 +56,18 @@ func (h *Rehearsal) Run(ctx context.Context) (results []Result, err error) {
 	if r.partner, err = readPartner(h.Partner); err != nil {
 		return nil, err
 	}
-	for _, stage := range stages {
-		cases := slices.DeleteFunc(stage.cases(r), func(c Case) bool {
-			return c.format != "" && c.format != h.Network.format || h.Only != nil && !h.Only(c.Name)
-		})
-		if len(cases) == 0 && h.Only != nil {
+	planned, last := r.plan()
+	for i, stage := range stages[:last+1] {
+		if r.Install == nil && len(planned[i]) == 0 && r.Only != nil {
 			continue
 		}
-		wanted := h.Only == nil || h.Only(stage.change.Name)
-		change, err := r.enter(ctx, stage, wanted)
+		// Steps before one that is wanted are taken too: the owner installs one thing at a time.
+		change, err := r.enter(ctx, stage, r.Only == nil || r.Only(stage.change.Name))
 		results = append(results, change...)
 		if err != nil {
 			return results, err
 		}
-		for _, c := range cases {
+		for _, c := range planned[i] {
 			one, err := r.one(ctx, c, stage)
 			if err != nil {
 				return results, err
@@ -78,6 +76,20 @@ func (h *Rehearsal) Run(ctx context.Context) (results []Result, err error) {
 		}
 	}
 	return results, nil
+}
+
+// plan returns the cases of each stage that are wanted, and the last stage that has any.
+func (r *run) plan() (planned [][]Case, last int) {
+	for i, stage := range stages {
+		cases := slices.DeleteFunc(stage.cases(r), func(c Case) bool {
+			return r.Only != nil && !r.Only(c.Name)
+		})
+		planned = append(planned, cases)
+		if len(cases) != 0 || r.Only == nil || r.Only(stage.change.Name) {
+			last = i
+		}
+	}
+	return planned, last
 }
 
 // one tries a case.
