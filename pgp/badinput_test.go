@@ -147,7 +147,7 @@ func hostileMessages(t testing.TB, ours, theirs *pgp.Key) []hostile {
 		{"integrity of version 9", append(f.pkesk(), rawPacket(18, []byte{9, 1, 2, 3})...), envelope.Malformed},
 		{"encrypted with CAST5", weakCipher(t, ours, packet.CipherCAST5), envelope.Forbidden},
 		{"encrypted with TripleDES", weakCipher(t, ours, packet.Cipher3DES), envelope.Forbidden},
-		{"too large", bytes.Repeat([]byte("A"), 3<<20), envelope.TooLarge},
+		{"too large", bytes.Repeat([]byte("A"), 8<<20), envelope.TooLarge},
 		{"decompression bomb", f.message(compressed(2, literalPacket(make([]byte, 2<<20)))), envelope.TooLarge},
 		{"our own message", seal(t, newEnvelope(t, pgp.Config{Own: active(t, ours), Peer: active(t, public(ours))}), body), envelope.Misdirected},
 	}

@@ -81,6 +81,29 @@ func (k *Key) withNewSubkey(ctx context.Context, validity time.Duration, at time
 	return newKey(c)
 }
 
+// WithPostQuantumSubkey is [Key.WithNewSubkey] for a subkey of ML-KEM-768+X25519, whatever
+// the other subkeys are: in a certificate of version 4 too, beside RSA (RFC 9980). A
+// partner whose program does not know the algorithm passes the subkey over, and encrypts to
+// another; Seal of this package encrypts to the post-quantum one.
+func (k *Key) WithPostQuantumSubkey(ctx context.Context, validity time.Duration) (*Key, error) {
+	out, err := k.withPostQuantumSubkey(ctx, validity, time.Now().Truncate(time.Second))
+	if err != nil {
+		return nil, fmt.Errorf("pgp: new subkey of %s: %w", k.info.ID, err)
+	}
+	return out, nil
+}
+
+func (k *Key) withPostQuantumSubkey(ctx context.Context, validity time.Duration, at time.Time) (*Key, error) {
+	if err := errors.Join(notUnderFIPSOnly(), checkValidity(validity), k.cert.Certifiable()); err != nil {
+		return nil, err
+	}
+	c, err := k.cert.WithPostQuantumSubkey(ctx, at, validity)
+	if err != nil {
+		return nil, err
+	}
+	return newKey(c)
+}
+
 // WriteRevocation writes the certificate of k with a revocation of it, in ASCII
 // armor: what tells the partner, and anyone who has the certificate, not to use
 // it any more, at whatever time. why is for people. k itself stays as it is;

@@ -24,6 +24,11 @@ const (
 	RSA3072    Algorithm = "rsa3072"    // what payment networks ask for
 	RSA4096    Algorithm = "rsa4096"    // likewise
 	Curve25519 Algorithm = "curve25519" // Ed25519 and X25519 in a version 4 key, as GnuPG reads it
+
+	// PostQuantum is ML-DSA-65+Ed25519 to sign and ML-KEM-768+X25519 to decrypt, in a
+	// version 6 key (RFC 9980). What is sealed to it stays secret, and what it signs stays
+	// true, as long as either half of the pair holds. Few programs read such keys yet.
+	PostQuantum Algorithm = "post-quantum"
 )
 
 // GenerateKey returns a new key for name, an OpenPGP User ID such as "Example
@@ -50,6 +55,8 @@ func generateKey(name string, alg Algorithm, validity time.Duration, at time.Tim
 		config.Algorithm, config.RSABits = packet.PubKeyAlgoRSA, 4096
 	case Curve25519:
 		config.Algorithm, config.Curve = packet.PubKeyAlgoEdDSA, packet.Curve25519
+	case PostQuantum:
+		config.Algorithm, config.V6Keys = packet.PubKeyAlgoMldsa65Ed25519, true
 	default:
 		return nil, fmt.Errorf("pgp: generate key: unknown algorithm %.32q", alg)
 	}

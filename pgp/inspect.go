@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -72,5 +74,5 @@ func algorithmName(a packet.PublicKeyAlgorithm) string {
 	case packet.PubKeyAlgoX448:
 		return "X448"
 	}
-	return fmt.Sprintf("algorithm %d", a)
+	return cmp.Or(cert.PostQuantumName(a), fmt.Sprintf("algorithm %d", a))
 }

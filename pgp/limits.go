@@ -16,9 +16,10 @@ const (
 	streamBlock  = 64 << 10 // what SealTo reads at a time
 	maxAnnounced = 4        // kinds of hashes that OpenTo computes because they are announced
 
-	// overhead is what a message may have beyond its payload: session keys,
-	// signatures, armor headers.
-	overhead = 128 << 10
+	// overhead is what a message may have beyond its payload: as many signatures as are
+	// looked at, of the longest kind (SLH-DSA-SHAKE-256s, RFC 9980), session keys, armor
+	// headers.
+	overhead = exchange.MaxSignatures*30<<10 + 128<<10
 )
 
 // hashLimit is for the payload alone: each version 6 signature has a salt of its own, and

@@ -34,7 +34,7 @@ func runKeygen(_ context.Context, c *call) error {
 	keys := keyReader{c: c}
 	format := c.flags.String("format", "", "the `format`, pgp or jose")
 	name := c.flags.String("name", "", "the `name`: the User ID, or the \"kid\", which is the thumbprint without it")
-	alg := c.flags.String("alg", "", "the `algorithm`; OpenPGP: rsa3072, rsa4096, curve25519; default rsa3072")
+	alg := c.flags.String("alg", "", "the `algorithm`; OpenPGP: rsa3072, rsa4096, curve25519, post-quantum; default rsa3072")
 	subkeyOf := c.flags.String("subkey-of", "", "OpenPGP: write this private key `file` with another encryption subkey")
 	c.flags.Var(&validity, "valid", "OpenPGP: for how `long` the key, or the subkey, is valid")
 	c.outputFlag("the private key")

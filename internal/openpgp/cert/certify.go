@@ -30,17 +30,32 @@ func certify(ctx context.Context, name string, primary, subkey Part, at time.Tim
 			return nil, err
 		}
 	}
-	self := selfSignature(packet.SigTypePositiveCert, primary.pub, at)
-	self.KeyLifetimeSecs = seconds(validity)
+	uid := selfSignature(packet.SigTypePositiveCert, primary.pub, at)
 	marked := true
-	self.IsPrimaryId = &marked
+	uid.IsPrimaryId = &marked
+	self := uid
+	if primary.pub.Version == 6 { // a key says of itself what it is for (RFC 9580, Section 10.1)
+		self, uid.FlagsValid = selfSignature(packet.SigTypeDirectSignature, primary.pub, at), false
+		self.SEIPDv2 = true
+		self.PreferredCipherSuites = [][2]uint8{{uint8(packet.CipherAES256), uint8(packet.AEADModeOCB)}, {uint8(packet.CipherAES256), uint8(packet.AEADModeGCM)}}
+	}
+	self.KeyLifetimeSecs = seconds(validity)
 	self.FlagCertify, self.FlagSign = true, true
 	self.PreferredSymmetric = []uint8{uint8(packet.CipherAES256), uint8(packet.CipherAES192), uint8(packet.CipherAES128)}
 	self.PreferredHash = []uint8{9, 10, 8} // SHA-384, SHA-512, SHA-256
 	self.PreferredCompression = []uint8{uint8(packet.CompressionNone)}
 	self.SEIPDv1 = true
-	sig, err := primary.selfSign(ctx, self, func(key *packet.PrivateKey) error {
-		return self.SignUserId(name, primary.pub, key, nil)
+	if self != uid {
+		direct, err := primary.selfSign(ctx, self, func(key *packet.PrivateKey) error {
+			return self.SignDirectKeyBinding(primary.pub, key, nil)
+		})
+		if err != nil {
+			return nil, err
+		}
+		primary.sigs = []selfSig{direct}
+	}
+	sig, err := primary.selfSign(ctx, uid, func(key *packet.PrivateKey) error {
+		return uid.SignUserId(name, primary.pub, key, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -183,6 +198,8 @@ func newSubkey(like *packet.PublicKey, version int, at time.Time) (Part, error) 
 		}
 		p := Part{pub: &priv.PublicKey, priv: priv}
 		return p, p.encodePublic()
+	case packet.PubKeyAlgoMlkem768X25519, packet.PubKeyAlgoMlkem1024X448:
+		return newMLKEM(like.PubKeyAlgo, version, at)
 	case packet.PubKeyAlgoX25519:
 		config.Algorithm = packet.PubKeyAlgoEd25519
 	case packet.PubKeyAlgoX448:
@@ -224,6 +241,19 @@ func (c *Certificate) WithNewSubkey(ctx context.Context, like *Component, at tim
 	if err != nil {
 		return nil, err
 	}
+	return c.withSubkey(ctx, subkey, at, validity)
+}
+
+// WithPostQuantumSubkey is WithNewSubkey of ML-KEM-768+X25519, whatever the others are.
+func (c *Certificate) WithPostQuantumSubkey(ctx context.Context, at time.Time, validity time.Duration) (*Certificate, error) {
+	subkey, err := newMLKEM(packet.PubKeyAlgoMlkem768X25519, c.primary.pub.Version, at)
+	if err != nil {
+		return nil, err
+	}
+	return c.withSubkey(ctx, subkey, at, validity)
+}
+
+func (c *Certificate) withSubkey(ctx context.Context, subkey Part, at time.Time, validity time.Duration) (*Certificate, error) {
 	out := &Certificate{primary: c.primary, users: c.users, subkeys: slices.Clone(c.subkeys)}
 	return out, out.bind(ctx, subkey, at, validity)
 }

@@ -116,8 +116,8 @@ func (c *Certificate) Info(table []*Component) keyset.Info {
 	return i
 }
 
-// FitFor returns the components for one use, the newest first, a subkey before
-// a primary key of the same age. Revoked ones are among them: a revoked certificate must be readable to be merged.
+// FitFor returns the components for one use: post-quantum ones before others, the newest
+// first, a subkey before a primary key of the same age. Revoked ones are among them: a revoked certificate must be readable to be merged.
 func FitFor(table []*Component, use keyset.Use, private bool) []*Component {
 	var out []*Component
 	for _, k := range table {
@@ -126,12 +126,20 @@ func FitFor(table []*Component, use keyset.Use, private bool) []*Component {
 			continue
 		}
 		i := 0
-		for i < len(out) && k.NotBefore.Before(out[i].NotBefore) {
+		for i < len(out) && !k.before(out[i]) {
 			i++
 		}
 		out = append(out[:i], append([]*Component{k}, out[i:]...)...)
 	}
 	return out
+}
+
+// before reports whether k is used rather than other, which stands before it.
+func (k *Component) before(other *Component) bool {
+	if k.PostQuantum() != other.PostQuantum() {
+		return k.PostQuantum()
+	}
+	return !k.NotBefore.Before(other.NotBefore)
 }
 
 // span returns from when to when at least one of the components is valid.

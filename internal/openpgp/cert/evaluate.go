@@ -73,7 +73,7 @@ func (c *Certificate) Evaluate(sha1 bool, at time.Time) []*Component {
 		top.endBy(direct.sig)
 	}
 	for _, s := range c.subkeys {
-		binding := newest(s.sigs, sha1, at, sigSubkeyBinding)
+		binding := newest(s.sigs, sha1 && !IsPostQuantum(s.pub.PubKeyAlgo), at, sigSubkeyBinding)
 		if binding == nil {
 			continue
 		}
@@ -170,8 +170,10 @@ func later(a, b *selfSig) *selfSig {
 }
 
 // selfPolicy reports whether a self-signature is under a hash that counts, and
-// says nothing that we must understand and do not.
+// says nothing that we must understand and do not. SHA-1 counts under a waiver, and
+// never for what is to last longer than RSA.
 func selfPolicy(sig *packet.Signature, sha1 bool) bool {
+	sha1 = sha1 && !IsPostQuantum(sig.PubKeyAlgo)
 	if !StrongHash(sig.Hash) && !(sha1 && sig.Hash == crypto.SHA1) {
 		return false
 	}

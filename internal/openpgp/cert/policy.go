@@ -10,7 +10,8 @@ import (
 // hashFor returns the hash to sign with: SHA-384, or SHA-512 where the key asks
 // for more (RFC 9580, Sections 5.2.3.2 and 9.5).
 func hashFor(k *packet.PublicKey) crypto.Hash {
-	if k.PubKeyAlgo == packet.PubKeyAlgoEd448 {
+	switch k.PubKeyAlgo {
+	case packet.PubKeyAlgoEd448, packet.PubKeyAlgoMldsa87Ed448, packet.PubKeyAlgoSlhdsaShake256s:
 		return crypto.SHA512
 	}
 	if c, err := k.Curve(); err == nil && (c == packet.CurveNistP521 || c == packet.CurveBrainpoolP512 || c == packet.Curve448) {
@@ -56,6 +57,9 @@ func describe(k *packet.PublicKey) (name string, bits int, weak string) {
 		return "X448", 0, ""
 	case packet.PubKeyAlgoECDSA, packet.PubKeyAlgoECDH, packet.PubKeyAlgoEdDSA:
 		return describeCurve(k)
+	}
+	if name = PostQuantumName(k.PubKeyAlgo); name != "" {
+		return name, 0, ""
 	}
 	name = fmt.Sprintf("algorithm %d", k.PubKeyAlgo)
 	return name, 0, name

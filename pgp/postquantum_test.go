@@ -1,0 +1,201 @@
+package pgp_test
+
+import (
+	"bytes"
+	"crypto"
+	"slices"
+	"testing"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	library "github.com/ProtonMail/go-crypto/openpgp/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/keyset"
+	"github.com/sealwax/sealwax/pgp"
+)
+
+var (
+	bankPQ = keyOnce("Example Bank <pq@bank.example>", pgp.PostQuantum)
+	partPQ = keyOnce("Partner <pq@partner.example>", pgp.PostQuantum)
+)
+
+// reread writes a key and reads it again.
+func reread(t testing.TB, k *pgp.Key) *pgp.Key {
+	var b bytes.Buffer
+	require.NoError(t, k.WriteInsecurePrivateKey(&b))
+	again, err := pgp.ReadKey(&b)
+	require.NoError(t, err)
+	return again
+}
+
+func TestPostQuantumKey(t *testing.T) {
+	k := bankPQ()
+	info := k.Info()
+	assert.Equal(t, "ML-DSA-65+Ed25519+ML-KEM-768+X25519", info.Algorithm)
+	assert.Equal(t, keyset.Signing|keyset.Encryption, info.Use)
+	assert.Len(t, string(info.ID), 64, "a fingerprint of version 6")
+	assert.True(t, info.Subkey)
+	assert.Equal(t, "Example Bank <pq@bank.example>", info.Name)
+	assert.False(t, info.NotAfter.IsZero())
+	require.NoError(t, k.SelfTest(t.Context()))
+	again := reread(t, k)
+	assert.Equal(t, info, again.Info())
+	assert.Equal(t, k.Digest(), again.Digest())
+
+	more, err := k.WithNewSubkey(t.Context(), year)
+	require.NoError(t, err)
+	require.NoError(t, more.SelfTest(t.Context()))
+	assert.Len(t, entity(t, more).Subkeys, 2)
+	assert.Equal(t, info.Algorithm, more.Info().Algorithm)
+}
+
+func TestPostQuantumMessages(t *testing.T) {
+	for name, pair := range map[string][2]*pgp.Key{"both": {bankPQ(), partPQ()}, "to one that is not": {bankPQ(), partner()}, "by one that is not": {bank(), partPQ()}} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := conversation(t, pair[0], pair[1])
+			sealed := seal(t, ours, body)
+			m := open(t, theirs, sealed)
+			assert.Equal(t, body, m.Payload)
+			require.Len(t, m.Signers, 1)
+			assert.True(t, m.Bound)
+			outline, err := pgp.Inspect(sealed)
+			require.NoError(t, err)
+			if name != "to one that is not" {
+				assert.Equal(t, []string{"ML-KEM-768+X25519"}, outline.Algorithms)
+				assert.Equal(t, "ML-KEM-768+X25519", m.Decrypter.Algorithm)
+			}
+			if name != "by one that is not" {
+				assert.Equal(t, "ML-DSA-65+Ed25519/SHA-384", m.Signers[0].Algorithm)
+			}
+		})
+	}
+}
+
+// A certificate of version 4 gets a subkey beside that of RSA: whoever knows it encrypts to
+// it, and both open.
+func TestPostQuantumSubkeyBesideRSA(t *testing.T) {
+	old := bankRSA()
+	k, err := old.WithPostQuantumSubkey(t.Context(), year)
+	require.NoError(t, err)
+	require.NoError(t, k.SelfTest(t.Context()))
+	assert.Equal(t, old.Info().ID, k.Info().ID)
+	assert.Equal(t, "RSA-3072+ML-KEM-768+X25519", k.Info().Algorithm)
+	k = reread(t, k)
+	theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(k))})
+	sealed := seal(t, theirs, body)
+	outline, err := pgp.Inspect(sealed)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"ML-KEM-768+X25519"}, outline.Algorithms)
+	e := newEnvelope(t, pgp.Config{Own: active(t, k), Peer: active(t, public(partner()))})
+	assert.Equal(t, body, open(t, e, sealed).Payload)
+	former := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(old))})
+	assert.Equal(t, body, open(t, e, seal(t, former, body)).Payload, "a partner that does not know it")
+
+	// RSA that is made later is not preferred to it.
+	newer, err := k.WithNewSubkey(t.Context(), year)
+	require.NoError(t, err)
+	assert.Equal(t, "RSA-3072+ML-KEM-768+X25519", newer.Info().Algorithm)
+
+	_, err = public(k).WithPostQuantumSubkey(t.Context(), year)
+	assert.Error(t, err, "nobody can bind a subkey without the primary key")
+}
+
+// A binding under SHA-1 never makes a post-quantum subkey, whatever is waived.
+func TestPostQuantumSubkeyUnderSHA1(t *testing.T) {
+	k, err := bankRSA().WithPostQuantumSubkey(t.Context(), year)
+	require.NoError(t, err)
+	e := entity(t, k)
+	for _, s := range e.Subkeys {
+		binding := s.Bindings[0].Packet
+		binding.Hash, binding.Notations = crypto.SHA1, nil
+		require.NoError(t, binding.SignKey(s.PublicKey, e.PrivateKey, &packet.Config{NonDeterministicSignaturesViaNotation: ptr(false)}))
+	}
+	weak := readEntity(t, e)
+	for _, waived := range [][]envelope.Waiver{nil, {pgp.InsecureSHA1Certificates("test")}} {
+		theirs, err := pgp.New(pgp.Config{Own: active(t, partner()), Peer: active(t, public(weak)), Waive: waived})
+		if err != nil {
+			continue
+		}
+		sealed, err := theirs.Seal(t.Context(), body)
+		if err != nil {
+			assert.ErrorIs(t, err, envelope.ErrNoKey)
+			continue
+		}
+		outline, err := pgp.Inspect(sealed)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"RSA"}, outline.Algorithms)
+	}
+}
+
+// SLH-DSA signatures are long, and verify. As many of them as are looked at do not exceed
+// what a message may have around its payload.
+func TestSLHDSA(t *testing.T) {
+	made, err := library.NewEntity("Partner", "", "slh@partner.example", &packet.Config{V6Keys: true, Algorithm: packet.PubKeyAlgoSlhdsaShake128f})
+	require.NoError(t, err)
+	k := readEntity(t, made)
+	e := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, public(k)), MaxSize: 1 << 10})
+	sig := signaturePacket(t, k, body, func(s *packet.Signature) { s.Hash = crypto.SHA512 })
+	f, lit := newForger(t, bank()), literalPacket(body)
+	m := open(t, e, f.message(lit, sig))
+	require.Len(t, m.Signers, 1)
+	assert.Equal(t, "SLH-DSA-SHAKE-128f/SHA-512", m.Signers[0].Algorithm)
+	rejected(t, e, f.message(lit, flip(sig, len(sig)/2)), envelope.BadSignature)
+	open(t, e, f.message(append([][]byte{lit}, slices.Repeat([][]byte{sig}, 32)...)...))
+}
+
+// Both halves of a signature have to hold: a message with one of them damaged is not
+// signed.
+func TestHalfACompositeSignature(t *testing.T) {
+	e := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, public(partPQ()))})
+	f := newForger(t, bank())
+	lit := literalPacket(body)
+	sig := signaturePacket(t, partPQ(), body, nil)
+	open(t, e, f.message(lit, sig))
+	const ed, mldsa = 64, 3309 // octets, RFC 9980, Section 4.1
+	for what, at := range map[string]int{
+		"the first octet of Ed25519": len(sig) - mldsa - ed, "the last octet of Ed25519": len(sig) - mldsa - 1,
+		"the first octet of ML-DSA": len(sig) - mldsa, "the last octet of ML-DSA": len(sig) - 1,
+	} {
+		t.Run(what, func(t *testing.T) { rejected(t, e, f.message(lit, flip(sig, at)), envelope.BadSignature) })
+	}
+	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA512} {
+		open(t, e, f.message(lit, signaturePacket(t, partPQ(), body, func(s *packet.Signature) { s.Hash = h })))
+	}
+	for _, short := range [][]byte{sig[:len(sig)-1], sig[:len(sig)-mldsa]} {
+		body := append([]byte{}, short[headerOf(t, short):]...)
+		rejected(t, e, f.message(lit, rawPacket(2, body)), envelope.BadSignature)
+	}
+}
+
+// headerOf is the length of the header of a packet in the new format.
+func headerOf(t testing.TB, p []byte) int {
+	switch {
+	case p[0]&0x40 == 0:
+		t.Fatal("a packet in the old format")
+	case p[1] < 192:
+		return 2
+	case p[1] < 224:
+		return 3
+	}
+	return 6
+}
+
+// Whatever is changed in a session key, no key of ours decrypts it, and nothing says how far
+// decryption came: a bad ciphertext of ML-KEM gives a key (FIPS 203, implicit rejection).
+func TestDamagedMLKEM(t *testing.T) {
+	ours, theirs := conversation(t, bankPQ(), partPQ())
+	ours = newEnvelope(t, pgp.Config{Own: active(t, bankPQ()), Peer: active(t, public(partPQ())), Encoding: pgp.Binary})
+	sessions, data := splitPackets(t, seal(t, ours, body))
+	require.Len(t, sessions, 1)
+	s := sessions[0]
+	head := headerOf(t, s) + 2 + 33 + 1 // version, length, version and fingerprint, algorithm
+	for what, at := range map[string]int{
+		"X25519, first": head, "X25519, last": head + 31, "ML-KEM, first": head + 32, "ML-KEM, last": head + 32 + 1087, "wrapped, last": len(s) - 1,
+	} {
+		t.Run(what, func(t *testing.T) {
+			rejected(t, theirs, append(flip(s, at), data...), envelope.NotForUs)
+		})
+	}
+}
