@@ -39,14 +39,15 @@ type jsJob struct {
 	Error string `json:"error"`
 }
 
-func openpgpjs(t testing.TB) func(job jsJob) jsJob {
+// openpgpjs runs jobs with the package, which is OpenPGP.js or a relative of it.
+func openpgpjs(t testing.TB, name string) func(job jsJob) jsJob {
 	node := peer(t, "node")
 	modules := os.Getenv("SEALWAX_NODE_MODULES")
-	if _, err := os.Stat(filepath.Join(modules, "node_modules", "openpgp")); modules == "" || err != nil {
+	if _, err := os.Stat(filepath.Join(modules, "node_modules", name)); modules == "" || err != nil {
 		if os.Getenv("SEALWAX_REQUIRE_PEERS") != "" {
-			t.Fatal("openpgp.js is not installed, and SEALWAX_REQUIRE_PEERS is set")
+			t.Fatalf("%s is not installed, and SEALWAX_REQUIRE_PEERS is set", name)
 		}
-		t.Skip("peer is missing: SEALWAX_NODE_MODULES names no folder with openpgp.js")
+		t.Skipf("peer is missing: SEALWAX_NODE_MODULES names no folder with %s", name)
 	}
 	script := filepath.Join(t.TempDir(), "peer.mjs")
 	require.NoError(t, os.WriteFile(script, openpgpjsScript, 0o600))
@@ -54,7 +55,7 @@ func openpgpjs(t testing.TB) func(job jsJob) jsJob {
 		in, err := json.Marshal(job)
 		require.NoError(t, err)
 		cmd := exec.Command(node, script)
-		cmd.Env = append(os.Environ(), "MODULES="+modules)
+		cmd.Env = append(os.Environ(), "MODULES="+modules, "PACKAGE="+name)
 		cmd.Stdin = bytes.NewReader(in)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
@@ -76,7 +77,7 @@ func armoredPrivate(t testing.TB, k *pgp.Key) string {
 // openpgp.js is what browsers have, and the one peer with version 6 keys and
 // AEAD as RFC 9580 has it.
 func TestOpenPGPJS(t *testing.T) {
-	js := openpgpjs(t)
+	js := openpgpjs(t, "openpgp")
 	theirs := map[string]*pgp.Key{}
 	for _, kind := range []string{"rsa", "curve25519Legacy", "nistP256", "v6"} {
 		k, err := pgp.ReadKey(bytes.NewReader([]byte(js(jsJob{Op: "generate", Kind: kind}).Key)))

@@ -3,7 +3,9 @@ package pgp_test
 import (
 	"bytes"
 	"crypto"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -196,6 +198,69 @@ func TestDamagedMLKEM(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			rejected(t, theirs, append(flip(s, at), data...), envelope.NotForUs)
+		})
+	}
+}
+
+// The one other program that has RFC 9980 reads what we make, and makes what we read: keys of
+// version 6, subkeys beside an older key in version 4, one recipient and several, of which
+// some are not post-quantum.
+func TestProtonOpenPGPJS(t *testing.T) {
+	js := openpgpjs(t, "@protontech/openpgp")
+	theirs := map[string]*pgp.Key{}
+	for _, kind := range []string{"pqc", "besidePQC", "rsa"} {
+		k, err := pgp.ReadKey(strings.NewReader(js(jsJob{Op: "generate", Kind: kind}).Key))
+		require.NoError(t, err, kind)
+		require.NoError(t, k.SelfTest(t.Context()), kind)
+		theirs[kind] = k
+	}
+	assert.Equal(t, "ML-DSA-65+Ed25519+ML-KEM-768+X25519", theirs["pqc"].Info().Algorithm)
+	assert.Equal(t, "Ed25519+ML-KEM-768+X25519", theirs["besidePQC"].Info().Algorithm)
+	beside, err := bankRSA().WithPostQuantumSubkey(t.Context(), year)
+	require.NoError(t, err)
+	ours := map[string]*pgp.Key{"v6": bankPQ(), "beside RSA": beside, "Curve25519": bank()}
+	opened, openedByIt := 0, 0
+	t.Cleanup(func() {
+		interop(t, "Proton's OpenPGP.js", "RFC 9980: ML-DSA-65+Ed25519, ML-KEM-768+X25519 in keys of version 6, and beside RSA and Curve25519 in version 4; up to 3 recipients", opened, openedByIt)
+	})
+	pick := func(m map[string]*pgp.Key, names []string) (keys []*pgp.Key, armored []string) {
+		for _, n := range names {
+			keys = append(keys, m[n])
+			armored = append(armored, armoredPrivate(t, m[n]))
+		}
+		return keys, armored
+	}
+	certificates := func(keys []*pgp.Key) (publics []*pgp.Key, armored []string) {
+		for _, k := range keys {
+			publics = append(publics, public(k))
+			armored = append(armored, string(mustCertificate(t, k)))
+		}
+		return publics, armored
+	}
+	for _, tt := range []struct{ ours, theirs []string }{
+		{[]string{"v6"}, []string{"pqc"}},
+		{[]string{"beside RSA"}, []string{"besidePQC"}},
+		{[]string{"v6"}, []string{"besidePQC"}},
+		{[]string{"beside RSA"}, []string{"pqc"}},
+		{[]string{"Curve25519"}, []string{"pqc", "besidePQC"}},
+		{[]string{"v6", "beside RSA", "Curve25519"}, []string{"pqc", "besidePQC", "rsa"}},
+	} {
+		us, _ := pick(ours, tt.ours)
+		them, themPrivate := pick(theirs, tt.theirs)
+		_, usPublic := certificates(us)
+		themPublic, _ := certificates(them)
+		e := newEnvelope(t, pgp.Config{Own: active(t, us...), Peer: active(t, themPublic...), Encoding: pgp.Binary})
+		t.Run(fmt.Sprintf("%v and %v", tt.ours, tt.theirs), func(t *testing.T) {
+			for _, aead := range []bool{false, true} {
+				m := open(t, e, js(jsJob{Op: "seal", Keys: themPrivate, Others: usPublic, Message: body, AEAD: aead}).Message)
+				assert.Equal(t, body, m.Payload)
+				assert.Len(t, m.Signers, len(them))
+				opened++
+			}
+			answer := js(jsJob{Op: "open", Keys: themPrivate, Others: usPublic, Message: seal(t, e, body)})
+			assert.Equal(t, body, answer.Message)
+			assert.Equal(t, len(us), answer.Good)
+			openedByIt++
 		})
 	}
 }

@@ -3,14 +3,16 @@ import { pathToFileURL } from 'node:url'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const openpgp = await import(pathToFileURL(join(process.env.MODULES, 'node_modules/openpgp/dist/node/openpgp.mjs')))
+const openpgp = await import(pathToFileURL(join(process.env.MODULES, 'node_modules', process.env.PACKAGE, 'dist/node/openpgp.mjs')))
 const job = JSON.parse(readFileSync(0))
 
 const kinds = {
   rsa: { type: 'rsa', rsaBits: 2048 },
   curve25519Legacy: { type: 'ecc', curve: 'curve25519Legacy' },
   nistP256: { type: 'ecc', curve: 'nistP256' },
-  v6: { type: 'curve25519', config: { v6Keys: true, aeadProtect: true } }
+  v6: { type: 'curve25519', config: { v6Keys: true, aeadProtect: true } },
+  pqc: { type: 'pqc', config: { v6Keys: true, aeadProtect: true } },
+  besidePQC: { type: 'curve25519', subkeys: [{ type: 'pqc' }] }
 }
 
 async function run() {
