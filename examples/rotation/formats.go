@@ -51,6 +51,24 @@ var formats = map[string][]*format{
 	"pgp":  {openPGP},
 	"jose": {jose},
 	"both": {openPGP, jose},
+
+	"openpgp-pq": {postQuantum()},
+}
+
+// postQuantum is OpenPGP from RSA to keys of RFC 9980, and back: what follows a key that was
+// revoked is RSA again. For as long as one side has such keys and the other has not, messages
+// go both ways; the keys that are not post-quantum end last.
+func postQuantum() *format {
+	f := *openPGP
+	f.title = "OpenPGP, to post-quantum keys and back"
+	f.generate = func(party string, _ keyset.Use, n int) (keyset.Material, error) {
+		algorithm := pgp.RSA3072
+		if n == 2 {
+			algorithm = pgp.PostQuantum
+		}
+		return pgp.GenerateKey(keyName(party, n)+" <keys@"+party+".example>", algorithm, 365*24*time.Hour)
+	}
+	return &f
 }
 
 var openPGP = &format{

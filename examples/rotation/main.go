@@ -18,6 +18,8 @@
 // The exit status is 1 if a request failed, or if a removed or revoked key was
 // still accepted.
 //
+// With -format openpgp-pq the two go from RSA to post-quantum keys, and one of them back.
+//
 // On a terminal a picture of the keys and the requests is below the timeline.
 // Where TERM is empty or "dumb", or the output is a file or a pipe, it is not.
 //
@@ -45,7 +47,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("rotation", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	name := flags.String("format", "both", "`name` of the format: pgp, jose, or both")
+	name := flags.String("format", "both", "`name` of the format: pgp, jose, both, or openpgp-pq")
 	duration := flags.Duration("duration", 5*time.Second, "how long messages flow in each format, at least")
 	workers := flags.Int("workers", 4, "how many `workers` send in each direction, from 1 to 100")
 	if err := flags.Parse(args); err != nil {

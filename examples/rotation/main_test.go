@@ -60,6 +60,17 @@ func TestRotation(t *testing.T) {
 			`\nshop, peer +bank-2 +Ed25519\+X25519 +signing\+encryption +revoked +[1-9]\d* +[1-9]\d* +\d+\.\d+s\n`,
 			`\nbank, own +bank-1 +RSA-3072 +signing\+encryption +removed +[1-9]\d* +[1-9]\d* +\d+\.\d+s\n`,
 		},
+		"openpgp-pq": {
+			`signed by bank-1, decrypted by shop-1\n`,
+			`bank adds bank-2 \(ML-DSA-65\+Ed25519\+ML-KEM-768\+X25519\): pending`,
+			`bank signs an echo with bank-2 alone, shop answers it: acknowledged`,
+			`signed by bank-1 and bank-2, decrypted by shop-2\n`,
+			`signed by bank-2, decrypted by shop-2\n`,
+			`bank adds bank-3 \(RSA-3072\): pending`,
+			`signed by bank-3, decrypted by shop-2\n`,
+			`shop rejects the message signed by bank-2: revoked_signer\n`,
+			`\nbank, own +bank-3 +RSA-3072 +signing\+encryption +active `,
+		},
 		"jose": {
 			`signed by bank-signing-1, decrypted by shop-encryption-1\n`,
 			`bank adds bank-encryption-2 \(P-256\): pending`,
