@@ -30,6 +30,11 @@ type Requirements struct {
 	// Subkey asks every OpenPGP certificate for a subkey to encrypt to, so
 	// that it can rotate on its own while the primary key identifies.
 	Subkey bool
+
+	// PostQuantumBy is from when on a key has to be post-quantum for each of its uses, if not
+	// zero. A key that does not end before then and is not, is reported: long before, so that
+	// the partner can be asked.
+	PostQuantumBy time.Time
 }
 
 // A Problem is a kind of [Finding]. Its text is stable and fit for a metric
@@ -48,6 +53,7 @@ const (
 	TooLong     Problem = "too_long"     // valid for longer than MaxLifetime, or without end
 	TooShort    Problem = "too_short"    // an RSA modulus below MinRSABits
 	NoSubkey    Problem = "no_subkey"    // an OpenPGP certificate without an encryption subkey
+	Classical   Problem = "classical"    // good beyond PostQuantumBy, and not post-quantum for a use
 )
 
 // A checked is one key that Check looks at, and what it is held against.
@@ -84,6 +90,10 @@ var checks = [...]struct {
 	{NoSubkey, func(k *checked) (time.Time, bool) {
 		return k.at, k.Subkey && k.info.Format == OpenPGP && !k.info.Subkey
 	}},
+	{Classical, func(k *checked) (time.Time, bool) {
+		lasts := k.end.IsZero() || k.end.After(k.PostQuantumBy)
+		return k.PostQuantumBy, !k.PostQuantumBy.IsZero() && lasts && k.info.Use&^k.info.PostQuantum != 0
+	}},
 }
 
 func (k *checked) ended() bool { return !k.end.IsZero() && k.at.After(k.end) }
@@ -112,6 +122,7 @@ var findingTexts = map[Problem]string{
 	TooLong:     "key KEY should have ended by TIME",
 	TooShort:    "key KEY has an RSA modulus below the agreed size",
 	NoSubkey:    "key KEY is an OpenPGP certificate without an encryption subkey",
+	Classical:   "key KEY is not post-quantum, and has to be from TIME on",
 }
 
 // String returns the finding as one line of text.

@@ -21,6 +21,7 @@ func TestCheck(t *testing.T) {
 	year := keyset.Requirements{MaxLifetime: 365 * day}
 	strong := keyset.Requirements{MinRSABits: 3072}
 	linger := keyset.Requirements{Linger: 30 * day}
+	quantum := keyset.Requirements{PostQuantumBy: in(500)}
 	all := keyset.Requirements{Lead: 30 * day, MaxLifetime: 365 * day, MinRSABits: 2048, Linger: 30 * day}
 
 	noSealer := keyset.Finding{Problem: keyset.NoSealer, When: at}
@@ -104,6 +105,16 @@ func TestCheck(t *testing.T) {
 		{"no RSA", strong, []keyset.Key{ownCert.in(keyset.Active, "A", bits(0))}, nil},
 		{"short, and not in use yet", strong, []keyset.Key{good, ownCert.in(keyset.Pending, "A", bits(1024))}, []keyset.Finding{about("A", keyset.TooShort, 0)}},
 
+		// Post-quantum, from a day on.
+		{"classical, and ends before", quantum, []keyset.Key{ownCert.in(keyset.Active, "A", valid(in(-10), in(400)))}, nil},
+		{"classical, and ends on the day", quantum, []keyset.Key{ownCert.in(keyset.Active, "A", valid(in(-10), in(500)))}, nil},
+		{"classical, and lasts", quantum, []keyset.Key{ownCert.in(keyset.Active, "A", valid(in(-10), in(501)))}, []keyset.Finding{about("A", keyset.Classical, 500)}},
+		{"classical, and narrowed", quantum, []keyset.Key{ends(ownCert.in(keyset.Active, "A", valid(in(-10), none)), 400)}, nil},
+		{"classical, and without end", quantum, []keyset.Key{good, ownCert.in(keyset.Pending, "A")}, []keyset.Finding{about("A", keyset.Classical, 500)}},
+		{"post-quantum", quantum, []keyset.Key{ownCert.in(keyset.Active, "A", lasting(keyset.Signing|keyset.Encryption))}, nil},
+		{"half of it", quantum, []keyset.Key{ownCert.in(keyset.Active, "A", lasting(keyset.Encryption))}, []keyset.Finding{about("A", keyset.Classical, 500)}},
+		{"nobody asks for it", keyset.Requirements{}, []keyset.Key{ownCert.in(keyset.Active, "A")}, nil},
+
 		{"all in order", all, []keyset.Key{
 			since(ownSign.in(keyset.Retiring, "A", bits(1024), valid(in(-500), none)), -40),
 			ends(ownSign.in(keyset.Pending, "B"), -1),
@@ -140,6 +151,7 @@ func TestFindingText(t *testing.T) {
 		keyset.TooLong:     "too_long: key A should have ended by 2027-06-01T11:00:00Z",
 		keyset.TooShort:    "too_short: key A has an RSA modulus below the agreed size",
 		keyset.Unchecked:   "unchecked: key A was removed at 2027-06-01T11:00:00Z without asking for its usage; the manifest has the reason",
+		keyset.Classical:   "classical: key A is not post-quantum, and has to be from 2027-06-01T11:00:00Z on",
 		keyset.NoSubkey:    "no_subkey: key A is an OpenPGP certificate without an encryption subkey",
 		"other":            "other: key A at 2027-06-01T11:00:00Z",
 	} {

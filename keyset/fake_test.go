@@ -94,6 +94,10 @@ func bits(n int) func(*keyset.Info) {
 	return func(i *keyset.Info) { i.Bits = n }
 }
 
+func lasting(use keyset.Use) func(*keyset.Info) {
+	return func(i *keyset.Info) { i.PostQuantum = use }
+}
+
 // A certificate is a fake with parts, of which copies can be merged.
 type certificate struct {
 	*fake

@@ -108,9 +108,14 @@ type Info struct {
 	Format    Format
 	Private   bool
 	Use       Use
-	Algorithm string    // as the format names it, for example "RSA-3072"
-	Bits      int       // size of the smallest RSA modulus in the key; 0 without RSA
-	Subkey    bool      // an OpenPGP certificate with a subkey to encrypt to
+	Algorithm string // as the format names it, for example "RSA-3072"
+	Bits      int    // size of the smallest RSA modulus in the key; 0 without RSA
+	Subkey    bool   // an OpenPGP certificate with a subkey to encrypt to
+
+	// PostQuantum are those of Use for which the key has a part that holds against a quantum
+	// computer as well. It may have another beside it, for partners that do not know that one.
+	PostQuantum Use
+
 	NotBefore time.Time // zero if the material has no lower bound
 	NotAfter  time.Time // the earliest end among the parts in use; zero if there is none
 	EndsWith  string    // what NotAfter is the end of if not of the key itself, such as "the certificate"

@@ -40,6 +40,7 @@ func runCheck(ctx context.Context, c *call) error {
 	c.flags.Var(&trace, "trace", "report a key that was removed unchecked for this `long`; 0d for never")
 	bits := c.flags.Int("min-rsa", 2048, "the smallest RSA modulus, in `bits`")
 	subkey := c.flags.Bool("subkey", false, "report an OpenPGP certificate without a subkey to encrypt to")
+	quantum := c.flags.String("post-quantum-by", "", "report a key that lasts beyond this `date`, and is not post-quantum: 2030-01-01")
 	at := c.flags.String("at", "", "what will be reported at this `date`: 2027-01-31")
 	keys.flag()
 	if err := c.parse(1, 1<<10); err != nil {
@@ -50,6 +51,13 @@ func runCheck(ctx context.Context, c *call) error {
 		var err error
 		if now, err = time.Parse(time.DateOnly, *at); err != nil {
 			return misuse("-at: write the date as 2027-01-31")
+		}
+	}
+	var quantumBy time.Time
+	if *quantum != "" {
+		var err error
+		if quantumBy, err = time.Parse(time.DateOnly, *quantum); err != nil {
+			return misuse("-post-quantum-by: write the date as 2030-01-01")
 		}
 	}
 	s, err := keys.set(ctx, "keys", c.args, either)
@@ -66,7 +74,7 @@ func runCheck(ctx context.Context, c *call) error {
 		}
 	}
 	for _, f := range s.Check(now, keyset.Requirements{
-		Lead: time.Duration(lead), MaxLifetime: time.Duration(lifetime), MinRSABits: *bits, Linger: time.Duration(linger), Subkey: *subkey, Trace: time.Duration(trace),
+		Lead: time.Duration(lead), MaxLifetime: time.Duration(lifetime), MinRSABits: *bits, Linger: time.Duration(linger), Subkey: *subkey, Trace: time.Duration(trace), PostQuantumBy: quantumBy,
 	}) {
 		reports = append(reports, findingReport{ID: f.ID, Problem: string(f.Problem), When: f.When.UTC(), Text: f.String()})
 	}

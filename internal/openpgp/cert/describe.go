@@ -95,6 +95,9 @@ func (c *Certificate) Info(table []*Component) keyset.Info {
 			continue
 		}
 		i.Use |= use.use
+		if use.parts[0].PostQuantum() { // those come first
+			i.PostQuantum |= use.use
+		}
 		from, to := span(use.parts)
 		if from.After(i.NotBefore) {
 			i.NotBefore = from
