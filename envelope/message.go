@@ -61,6 +61,13 @@ type Message struct {
 	// Together they show how far the partner has rotated.
 	Addressed, Unknown []keyset.ID
 
+	// PostQuantum has Signing if a signature of Signers is post-quantum, and Encryption if every
+	// recipient that the message names is a key of ours that is. A message that also goes to
+	// another key, to one that we do not know, or to one that it does not name has not. Who
+	// carried the message could add recipients, and take them away: the word is about what was
+	// received.
+	PostQuantum keyset.Use
+
 	// Opened is when Open finished, by the clock of the envelope.
 	Opened time.Time
 
@@ -144,6 +151,9 @@ type KeyUse struct {
 	Time      time.Time // of a signature, as claimed by the signer; otherwise zero
 	Layer     Layer     // where a signature stands
 
+	// PostQuantum reports whether the algorithm holds against a quantum computer as well.
+	PostQuantum bool
+
 	// Bound reports whether the signer meant the message for us: by an OpenPGP
 	// Intended Recipient Fingerprint, or by the names of both parties in JOSE.
 	Bound bool
@@ -181,6 +191,9 @@ func (u KeyUse) LogValue() slog.Value {
 		slog.String("use", u.Use.String()),
 		slog.String("state", u.State.String()),
 		slog.String("algorithm", u.Algorithm))
+	if u.PostQuantum {
+		attrs = append(attrs, slog.Bool("post_quantum", true))
+	}
 	if !u.Time.IsZero() {
 		attrs = append(attrs, slog.Time("time", u.Time))
 	}

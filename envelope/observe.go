@@ -21,7 +21,12 @@ type Event struct {
 	Size    int64    // of the sealed message, in bytes
 	Elapsed time.Duration
 	Waived  []Waiver
-	Err     error // nil on success; perhaps an [*OpenError]
+
+	// PostQuantum is that of the Message. Of a message that was sealed it has Encryption if
+	// every recipient is post-quantum.
+	PostQuantum keyset.Use
+
+	Err error // nil on success; perhaps an [*OpenError]
 }
 
 // LogValue implements [slog.LogValuer]. An OpenError in Err is logged with its
@@ -35,6 +40,9 @@ func (e Event) attrs() []slog.Attr {
 		group("keys", e.Keys),
 		slog.Int64("size", e.Size),
 		slog.Duration("elapsed", e.Elapsed),
+	}
+	if e.PostQuantum != 0 {
+		attrs = append(attrs, slog.String("post_quantum", e.PostQuantum.String()))
 	}
 	if len(e.Waived) != 0 {
 		attrs = append(attrs, slog.Any("waived", e.Waived))

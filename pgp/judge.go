@@ -19,6 +19,7 @@ import (
 // keyUse is the account of one use of k, a component of the key in entry.
 func keyUse(k *cert.Component, entry keyset.Key, own bool, use keyset.Use, algorithm string) envelope.KeyUse {
 	u := exchange.Use(entry, own, use, algorithm)
+	u.PostQuantum = k.PostQuantum()
 	if !k.Primary {
 		u.Subkey = k.ID
 	}

@@ -63,10 +63,11 @@ func (e *Envelope) open(c *exchange.Call, sealed, space []byte) (*envelope.Messa
 		return nil, rejectInner(c, err)
 	}
 	m := &envelope.Message{
-		Payload:   in.Payload,
-		Decrypter: how.use,
-		Content:   how.content,
-		Addressed: addressed(c, o),
+		Payload:     in.Payload,
+		Decrypter:   how.use,
+		Content:     how.content,
+		Addressed:   addressed(c, o),
+		PostQuantum: secrecy(c, o),
 	}
 	return m, e.signatures(c, in).judge(m)
 }
@@ -107,4 +108,26 @@ func addressed(c *exchange.Call, o *outer) []keyset.ID {
 		out = append(out, id)
 	}
 	return out
+}
+
+// secrecy is [envelope.Message].PostQuantum as far as it is about the recipients.
+func secrecy(c *exchange.Call, o *outer) keyset.Use {
+	ours := func(s *cert.SessionPacket) bool {
+		for k := range c.Own.Opening() {
+			key, ok := k.Material.(*Key)
+			if ok && slices.ContainsFunc(key.lax, func(p *cert.Component) bool { return p.PostQuantum() && s.Names(p) }) {
+				return true
+			}
+		}
+		return false
+	}
+	if o.e.Passwords != 0 || len(o.sessions) != len(o.e.Sessions) { // of a version that is not known
+		return 0
+	}
+	for _, s := range o.sessions {
+		if !ours(s) {
+			return 0
+		}
+	}
+	return keyset.Encryption
 }

@@ -2,6 +2,7 @@ package pgp_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"fmt"
 	"slices"
@@ -52,6 +53,62 @@ func TestPostQuantumKey(t *testing.T) {
 	require.NoError(t, more.SelfTest(t.Context()))
 	assert.Len(t, entity(t, more).Subkeys, 2)
 	assert.Equal(t, info.Algorithm, more.Info().Algorithm)
+}
+
+// What a message is worth is told of each: whether every recipient that it names is
+// post-quantum, and whether a signature is.
+func TestWorthOfAMessage(t *testing.T) {
+	beside, err := bankRSA().WithPostQuantumSubkey(t.Context(), year)
+	require.NoError(t, err)
+	const both = keyset.Signing | keyset.Encryption
+	for name, tt := range map[string]struct {
+		own, signers, to []*pgp.Key // to may hold keys of others
+		want             keyset.Use
+	}{
+		"all":                       {[]*pgp.Key{bankPQ()}, []*pgp.Key{partPQ()}, []*pgp.Key{bankPQ()}, both},
+		"signed by RSA":             {[]*pgp.Key{bankPQ()}, []*pgp.Key{partRSA()}, []*pgp.Key{bankPQ()}, keyset.Encryption},
+		"signed by both":            {[]*pgp.Key{bankPQ()}, []*pgp.Key{partRSA(), partPQ()}, []*pgp.Key{bankPQ()}, both},
+		"to RSA":                    {[]*pgp.Key{bankRSA()}, []*pgp.Key{partPQ()}, []*pgp.Key{bankRSA()}, keyset.Signing},
+		"to a subkey beside RSA":    {[]*pgp.Key{beside}, []*pgp.Key{partPQ()}, []*pgp.Key{beside}, both},
+		"to two of ours":            {[]*pgp.Key{bankPQ(), beside}, []*pgp.Key{partPQ()}, []*pgp.Key{bankPQ(), beside}, both},
+		"to RSA of ours too":        {[]*pgp.Key{bankPQ(), bankRSA()}, []*pgp.Key{partPQ()}, []*pgp.Key{bankPQ(), bankRSA()}, keyset.Signing},
+		"to somebody else too":      {[]*pgp.Key{bankPQ()}, []*pgp.Key{partPQ()}, []*pgp.Key{bankPQ(), third()}, keyset.Signing},
+		"to a stranger who has one": {[]*pgp.Key{bankPQ()}, []*pgp.Key{partPQ()}, []*pgp.Key{bankPQ(), partPQ()}, keyset.Signing},
+		"nothing":                   {[]*pgp.Key{bankRSA()}, []*pgp.Key{partRSA()}, []*pgp.Key{bankRSA()}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var to []*pgp.Key
+			for _, k := range tt.to {
+				to = append(to, public(k))
+			}
+			var sealedEvent, opened envelope.Event
+			theirs := newEnvelope(t, pgp.Config{Own: active(t, tt.signers...), Peer: active(t, to...), Encoding: pgp.Binary,
+				Observe: func(_ context.Context, e envelope.Event) { sealedEvent = e }})
+			sealed := seal(t, theirs, body)
+			var signers []*pgp.Key
+			for _, k := range tt.signers {
+				signers = append(signers, public(k))
+			}
+			e := newEnvelope(t, pgp.Config{Own: active(t, tt.own...), Peer: active(t, signers...), Observe: func(_ context.Context, e envelope.Event) { opened = e }})
+			m := open(t, e, sealed)
+			assert.Equal(t, tt.want, m.PostQuantum)
+			assert.Equal(t, tt.want, opened.PostQuantum)
+			assert.Equal(t, tt.want&keyset.Signing != 0, slices.ContainsFunc(m.Signers, func(u envelope.KeyUse) bool { return u.PostQuantum }))
+			if name != "to a stranger who has one" { // who seals knows the key
+				assert.Equal(t, tt.want, sealedEvent.PostQuantum)
+			}
+
+			// A password beside the recipients, or one that is hidden, is nobody's word.
+			password := rawPacket(3, []byte{4, 9, 3, 8, 1, 2, 3, 4, 5, 6, 7, 8, 96})
+			if m, err := e.Open(t.Context(), append(password, sealed...)); err == nil {
+				assert.Equal(t, tt.want&keyset.Signing, m.PostQuantum)
+			}
+		})
+	}
+	f := newForger(t, bankPQ())
+	f.hidden = true
+	e := newEnvelope(t, pgp.Config{Own: active(t, bankPQ()), Peer: active(t, public(partPQ()))})
+	assert.Equal(t, keyset.Signing, open(t, e, f.message(literalPacket(body), signaturePacket(t, partPQ(), body, nil))).PostQuantum, "a hidden recipient")
 }
 
 func TestPostQuantumMessages(t *testing.T) {

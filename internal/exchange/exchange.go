@@ -323,6 +323,7 @@ func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]b
 			}
 			e.Keys = append(e.Keys, s.use)
 		}
+		e.PostQuantum = postQuantum(e.Keys, keyset.Encryption, true) | postQuantum(e.Keys, keyset.Signing, false)
 	}
 	x.observe(ctx, e, start)
 	return out, err
@@ -359,10 +360,31 @@ func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelop
 		}
 		e.Keys = append(e.Keys, m.Signers...)
 		e.Waived = c.waived
+		m.PostQuantum |= postQuantum(m.Signers, keyset.Signing, false)
+		e.PostQuantum = m.PostQuantum
 		x.record(m, c.At, evidence)
 	}
 	x.observe(ctx, e, start)
 	return m, err
+}
+
+// postQuantum returns use if one of the keys in that use is post-quantum, or if all of them
+// are.
+func postQuantum(keys []envelope.KeyUse, use keyset.Use, all bool) keyset.Use {
+	yes, no := 0, 0
+	for _, k := range keys {
+		switch {
+		case k.Use != use:
+		case k.PostQuantum:
+			yes++
+		default:
+			no++
+		}
+	}
+	if yes == 0 || all && no != 0 {
+		return 0
+	}
+	return use
 }
 
 // record counts an opened message once for each key. A message that nobody whom we

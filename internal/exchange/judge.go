@@ -51,11 +51,13 @@ type Signer[Part any] struct {
 	Part      Part
 	Material  string // equal for one key under several names
 	Algorithm string
-	Own       bool     // it is a key of ours
-	Revoked   bool     // the key or the component is revoked
-	Named     bool     // the signature names it
-	Refused   *Refusal // why no signature like this one by this key counts
-	Windows   []Window // in which the key is valid
+
+	PostQuantum bool     // the algorithm is
+	Own         bool     // it is a key of ours
+	Revoked     bool     // the key or the component is revoked
+	Named       bool     // the signature names it
+	Refused     *Refusal // why no signature like this one by this key counts
+	Windows     []Window // in which the key is valid
 }
 
 func (s *Signer[Part]) component() keyset.ID {
@@ -350,6 +352,7 @@ func (s *Signature[Part]) first(pass func(*Signer[Part]) bool) *Signer[Part] {
 
 func (s *Signature[Part]) use(by *Signer[Part]) envelope.KeyUse {
 	u := Use(by.Key, by.Own, keyset.Signing, by.Algorithm)
+	u.PostQuantum = by.PostQuantum
 	u.Subkey, u.Time = by.Subkey, s.Time
 	return u
 }

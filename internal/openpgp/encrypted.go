@@ -34,7 +34,7 @@ type Encrypted struct {
 	Body     *Body    // of the data
 
 	in        *Reader
-	passwords int
+	Passwords int
 }
 
 // ReadEncrypted reads a message up to the body of its encrypted data.
@@ -70,7 +70,7 @@ func (e *Encrypted) add(tag byte, body *Body) error {
 	case Void(tag):
 		return body.skip()
 	case tag == TagSKESK:
-		e.passwords++
+		e.Passwords++
 		return body.skip()
 	case tag != TagPKESK:
 		return fmt.Errorf("packet of type %d in an encrypted message", tag)
@@ -97,7 +97,7 @@ func (e *Encrypted) End() error {
 	if err := e.in.void(); err != nil {
 		return err
 	}
-	if len(e.Sessions) == 0 && e.passwords != 0 {
+	if len(e.Sessions) == 0 && e.Passwords != 0 {
 		return ErrPassword
 	}
 	return nil
