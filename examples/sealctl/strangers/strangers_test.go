@@ -103,6 +103,7 @@ func TestStrangers(t *testing.T) {
 		t.Run(string(tt.name), func(t *testing.T) {
 			s := tt.stage(t)
 			s.quiet = tt.name == strangers.GnuPG
+			strangers.Start(t, tt.name, s.own, s.peer, "") // or it is not here, and nothing is shown
 			t.Run("right", func(t *testing.T) { s.right(t, strangers.Start(t, tt.name, s.own, s.peer, "")) })
 			shown := 0
 			for _, fault := range tt.faults {
