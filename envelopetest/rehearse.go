@@ -32,11 +32,12 @@ import (
 // examples/standardpayments), of which much more is demanded.
 //
 // The keys of the network are made on the spot, of the algorithms that own has, and are
-// good for a week. Nothing is waived: an endpoint of the older JOSE profiles, with RSA1_5
-// or without a JWS, cannot be rehearsed.
+// good for a week. Nothing is waived: an endpoint of the older JOSE profile, with RSA1_5
+// and without a JWS, is refused. There the transport authenticates, which takes a network:
+// sealctl rehearse -profile standard-payments-older.
 func Rehearse(t *testing.T, own *keyset.Set, payload []byte, serve func(network *keyset.Set) func(body []byte) (reply []byte, status int)) {
 	t.Helper()
-	network, err := rehearsal.NewNetwork(own.Public())
+	network, err := rehearsal.NewNetwork(own.Public(), rehearsal.StandardPayments)
 	if err != nil {
 		t.Fatalf("envelopetest: %v", err)
 	}

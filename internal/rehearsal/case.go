@@ -31,8 +31,9 @@ type Case struct {
 	Source string // whose demand it is
 	Level  Level
 
-	echo bool // it needs the protocol of the echo
-	try  func(ctx context.Context, r *run) (Outcome, string, error)
+	signing bool // it is about signatures, which not every profile has
+	echo    bool // it needs the protocol of the echo
+	try     func(ctx context.Context, r *run) (Outcome, string, error)
 }
 
 // A Result is a case that was tried, or was not.
@@ -89,6 +90,19 @@ const (
 	ofNobody     = "no network demands it"
 	ofRSAPadding = "RFC 7516, section 11.5; RFC 9580, section 13.5"
 )
+
+// NewSending returns a case of the caller's that is given a good message, to send it in a
+// way of its own.
+func NewSending(name, demand, source string, level Level, try func(context.Context, Message) (Outcome, string, error)) Case {
+	return Case{Name: name, Demand: demand, Source: source, Level: level,
+		try: func(ctx context.Context, r *run) (Outcome, string, error) {
+			m, err := r.seal(letter{payload: r.payload(newRequest("hello")), by: []string{first}})
+			if err != nil {
+				return "", "", err
+			}
+			return try(ctx, m)
+		}}
+}
 
 // NewCase returns a case of the caller's, for [Rehearsal.More].
 func NewCase(name, demand, source string, level Level, try func(ctx context.Context) (Outcome, string, error)) Case {

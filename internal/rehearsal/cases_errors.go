@@ -30,36 +30,42 @@ func errorCases(r *run) []Case {
 	verified := letter{by: []string{first}}
 	broken := verified
 	broken.payload = []byte(`{"requestHeader":`)
-	return []Case{
+	whose := "whose signature was verified"
+	if !r.Network.profile.Signed() {
+		whose = "that decrypts"
+	}
+	c := ofSignatures(
 		told("signature", "an unknown signer", "INVALID_PAYLOAD_SIGNATURE", 401, false, letter{by: []string{stranger}}, same),
+		Case{Name: "errors/same-for-all-signatures", Demand: "a bad signature is told in one way, whatever is wrong", Source: ofErrors, Level: Demanded,
+			try: func(ctx context.Context, r *run) (Outcome, string, error) {
+				return r.compare(ctx, r.unverifiable, sameToAStranger)
+			}},
+		Case{Name: "errors/same-text-for-all", Demand: "whatever the status says, the body says nothing to a stranger", Source: ofErrors, Level: Demanded,
+			try: func(ctx context.Context, r *run) (Outcome, string, error) {
+				return r.compare(ctx, r.oneOfEach, sameText)
+			}},
+		Case{Name: "errors/same-for-all", Demand: "all that is rejected is told in one way: 401 beside 400 says which ciphertexts decrypt", Source: ofNobody, Level: Advice,
+			try: func(ctx context.Context, r *run) (Outcome, string, error) {
+				return r.compare(ctx, r.oneOfEach, sameToAStranger)
+			}},
+	)
+	return append(c,
 		r.toldEncryption(),
 		told("timestamp", "a timestamp out of range", "REQUEST_TIMESTAMP_OUT_OF_RANGE", 400, true, verified, late),
 		told("json", "a request that does not parse", "INVALID_DECRYPTED_REQUEST", 400, true, broken, same),
-		{Name: "errors/sealed", Demand: "an error about a request whose signature was verified is sealed, or says nothing", Source: ofErrors, Level: Demanded, echo: true,
+		Case{Name: "errors/sealed", Demand: "an error about a request " + whose + " is sealed, or says nothing", Source: ofErrors, Level: Demanded, echo: true,
 			try: sends(func(r *run, x *exchange) (Outcome, string) {
 				if x.silent {
 					return Failed, "no answer came"
 				}
 				return verdict(len(x.answer.Body) == 0 || x.message != nil, x.told())
 			}, sending{letter: broken})},
-		{Name: "errors/same-for-all-that-does-not-decrypt", Demand: "what does not decrypt is told in one way, whatever is wrong: or the endpoint decrypts for a stranger", Source: ofRSAPadding, Level: Demanded,
+		Case{Name: "errors/same-for-all-that-does-not-decrypt", Demand: "what does not decrypt is told in one way, whatever is wrong: or the endpoint decrypts for a stranger", Source: ofRSAPadding, Level: Demanded,
 			try: func(ctx context.Context, r *run) (Outcome, string, error) {
 				return r.compare(ctx, r.undecryptable, sameToAStranger)
 			}},
-		{Name: "errors/same-for-all-signatures", Demand: "a bad signature is told in one way, whatever is wrong", Source: ofErrors, Level: Demanded,
-			try: func(ctx context.Context, r *run) (Outcome, string, error) {
-				return r.compare(ctx, r.unverifiable, sameToAStranger)
-			}},
-		{Name: "errors/same-text-for-all", Demand: "whatever the status says, the body says nothing to a stranger", Source: ofErrors, Level: Demanded,
-			try: func(ctx context.Context, r *run) (Outcome, string, error) {
-				return r.compare(ctx, r.oneOfEach, sameText)
-			}},
-		{Name: "errors/same-for-all", Demand: "all that is rejected is told in one way: 401 beside 400 says which ciphertexts decrypt", Source: ofNobody, Level: Advice,
-			try: func(ctx context.Context, r *run) (Outcome, string, error) {
-				return r.compare(ctx, r.oneOfEach, sameToAStranger)
-			}},
-		{Name: "errors/timing", Demand: "what does not decrypt takes one time, whatever is wrong", Source: ofRSAPadding, Level: Advice, try: tryTiming},
-	}
+		Case{Name: "errors/timing", Demand: "what does not decrypt takes one time, whatever is wrong", Source: ofRSAPadding, Level: Advice, try: tryTiming},
+	)
 }
 
 func (r *run) toldEncryption() Case {
@@ -96,7 +102,8 @@ func (r *run) undecryptable(context.Context) ([]labelled, error) {
 			out = append(out, labelled{what[i], messages[i]})
 		}
 	}
-	return out, nil
+	wrapped, err := r.underRSA15(good)
+	return append(out, wrapped...), err
 }
 
 // unverifiable are messages that decrypt, and whose signature is no good.

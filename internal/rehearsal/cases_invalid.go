@@ -24,16 +24,18 @@ func invalidCases(r *run) []Case {
 		return sending{letter: l}
 	}
 	const signed = "at least one signature by a key that was handed over is demanded"
-	c := []Case{
+	c := ofSignatures(
 		reject("unsigned", signed+": a message without any is rejected", ofEcho, by()),
 		reject("signed-only", "a message that is not encrypted is rejected", ofPGP, changed(func(l *letter) { l.signedOnly = true })),
 		reject("stranger", signed+": one by a stranger is rejected", ofEcho, by(stranger)),
 		reject("bad-signature", "a signature that does not verify counts as none", ofEcho, changed(func(l *letter) { l.badSig = true })),
 		reject("expired", "a signature by a key that has expired counts as none", ofEcho, by(expired)),
 		reject("revoked", "a signature by a key that was revoked counts as none", ofEcho, by(revoked)),
+	)
+	c = append(c,
 		r.toStranger(),
-		{Name: "invalid/damaged", Demand: "a message of which any part was changed is rejected", Source: r.either(ofRFC9580, ofRFC7516), Level: Demanded, try: tryDamaged},
-	}
+		Case{Name: "invalid/damaged", Demand: "a message of which any part was changed is rejected", Source: r.either(ofRFC9580, ofRFC7516), Level: Demanded, try: tryDamaged},
+	)
 	if r.Network.format == keyset.OpenPGP {
 		c = append(c,
 			reject("sha1", "signatures under SHA-1 count as none", ofPGP, changed(func(l *letter) { l.hash = crypto.SHA1 })),
@@ -41,11 +43,11 @@ func invalidCases(r *run) []Case {
 			reject("no-integrity", "content that anybody can change on the way is rejected", ofRFC9580+", section 5.7", changed(func(l *letter) { l.unmarked = true })),
 		)
 	} else {
-		c = append(c,
+		c = append(c, ofSignatures(
 			reject("alg-none", `a JWS whose "alg" is none is rejected`, ofRFC8725+", section 3.2", changed(func(l *letter) { l.signAs = "none" })),
 			reject("alg-confusion", "a MAC under a public key is rejected", ofRFC8725+", section 2.1", changed(func(l *letter) { l.signAs = "HS256" })),
 			reject("carried-key", "a key that a message brings along is not trusted", ofRFC8725+", section 3.10", sending{letter: letter{by: []string{stranger}, carried: true}}),
-		)
+		)...)
 	}
 	whole := func(name, demand string, level Level, body func(good Message) Message) Case {
 		return Case{Name: "invalid/" + name, Demand: demand, Source: ofEcho, Level: level, try: func(ctx context.Context, r *run) (Outcome, string, error) {
@@ -71,10 +73,13 @@ func invalidCases(r *run) []Case {
 		whole("one-octet", "a body of one octet is rejected", Demanded, func(m Message) Message { return with(m, []byte("x")) }),
 		whole("plain", "a request in the clear is rejected", Demanded, func(m Message) Message { return with(m, []byte(newRequest("hello").text())) }),
 		Case{Name: "invalid/too-large", Demand: "what is larger than any request is rejected, and costs nothing", Source: ofNobody, Level: Advice, try: tryTooLarge},
-		Case{Name: "invalid/replayed", Demand: "the same octets are accepted once", Source: ofNobody, Level: Advice, try: tryReplayed},
+		// Where the transport authenticates, nobody but the network can send anything twice.
+		Case{Name: "invalid/replayed", Demand: "the same octets are accepted once", Source: ofNobody, Level: Advice, try: tryReplayed, signing: true},
 		Case{Name: "invalid/reflected", Demand: "the endpoint's own reply is no request", Source: ofNobody, Level: Advice, try: tryReflected},
 	)
-	return c
+	return append(c, r.unsigned(
+		Case{Name: "invalid/bomb", Demand: "what becomes larger than any request is rejected, however short it is while it is compressed", Source: ofNobody, Level: Advice, try: tryBomb},
+	)...)
 }
 
 func (r *run) either(openPGP, jose string) string {

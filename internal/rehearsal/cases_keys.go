@@ -67,9 +67,12 @@ func keyCases(r *run) []Case {
 	}
 	c := []Case{
 		{Name: "keys/to-each", Demand: "a message to any one of the keys that were handed over is answered", Source: ofEcho, Level: Demanded, try: r.needsTwo(sends(answers, each...))},
-		{Name: "keys/by-old", Demand: several + ": a message signed by the old key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(first))},
-		{Name: "keys/by-new", Demand: several + ": a message signed by the new key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(second))},
 	}
+	c = append(c, ofSignatures(
+		Case{Name: "keys/by-old", Demand: several + ": a message signed by the old key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(first))},
+		Case{Name: "keys/by-new", Demand: several + ": a message signed by the new key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(second))},
+	)...)
+	c = append(c, r.unsigned(contentCases()...)...)
 	if r.Network.format == keyset.JOSE {
 		unnamed := func(kid string) sending {
 			return sending{letter: letter{by: []string{second}, kid: func(string) string { return kid }}}

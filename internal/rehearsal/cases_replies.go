@@ -13,20 +13,21 @@ import (
 
 // replyCases judge what the endpoint seals.
 func replyCases(r *run) []Case {
-	c := []Case{
-		r.onReply("signed-by-every-key", "a reply is signed by every key of the endpoint that is active, so that it can be verified with any", ofPGP, signedByEvery),
+	fresh := r.onReply("fresh", "the timestamp of a reply is within 60 s of now", ofProtocol, func(_ *run, x *exchange) (Outcome, string) {
+		return verdict(x.reply.Header.Timestamp.fresh(), fmt.Sprintf("responseTimestamp %d", x.reply.Header.Timestamp))
+	})
+	fresh.echo = true
+	c := ofSignatures(r.onReply("signed-by-every-key", "a reply is signed by every key of the endpoint that is active, so that it can be verified with any", ofPGP, signedByEvery))
+	c = append(c,
 		r.onReply("recipients", "a reply is encrypted to keys of the network that are trusted, and to nobody else", ofEcho, toTrusted),
 		r.onReply("content-type", "the content type says what the body is", r.either(ofPGP, ofJWE), saysContentType),
-		r.onReply("fresh", "the timestamp of a reply is within 60 s of now", ofProtocol, func(_ *run, x *exchange) (Outcome, string) {
-			return verdict(x.reply.Header.Timestamp.fresh(), fmt.Sprintf("responseTimestamp %d", x.reply.Header.Timestamp))
-		}),
-		{Name: "replies/retry", Demand: "the same requestId with a new timestamp, sealed anew, is answered again", Source: ofProtocol, Level: Demanded, echo: true, try: tryRetry},
-	}
-	c[3].echo = true
+		fresh,
+		Case{Name: "replies/retry", Demand: "the same requestId with a new timestamp, sealed anew, is answered again", Source: ofProtocol, Level: Demanded, echo: true, try: tryRetry},
+	)
 	if r.Network.format == keyset.OpenPGP {
 		c = append(c, r.onReply("algorithms", "a reply is signed under SHA-384 or SHA-512, and encrypted under AES-256", ofPGP, strongEnough))
 	}
-	return c
+	return append(c, r.unsigned(r.onReply("algorithms", "the content of a reply is encrypted under AES-CBC with HMAC", ofJWE, saysCBC))...)
 }
 
 func verdict(holds bool, saw string) (Outcome, string) {

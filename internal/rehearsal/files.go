@@ -33,7 +33,7 @@ func (n *Network) TrustFiles(ctx context.Context, s Step) (files []File, err err
 	}
 	for _, name := range s.keys {
 		for i, m := range n.parties[name].material {
-			write(parts[i].file(name), m.(*jwe.Key).WritePublicJWK)
+			write(n.profile.parts()[i].file(name), m.(*jwe.Key).WritePublicJWK)
 		}
 	}
 	set, setErr := n.public(s.keys)
@@ -53,7 +53,7 @@ func (n *Network) fileOf(id keyset.ID) string {
 			case n.format == keyset.OpenPGP:
 				return name + ".asc"
 			default:
-				return parts[i].file(name)
+				return n.profile.parts()[i].file(name)
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 package rehearsal
 
-import "crypto"
+import (
+	"crypto"
+
+	"github.com/go-jose/go-jose/v4"
+)
 
 // A letter is a message before it is made. What the zero value leaves open is done as the
 // network does it.
@@ -19,7 +23,9 @@ type letter struct {
 	unmarked bool        // without the modification detection code
 
 	// JOSE.
-	kid     func(string) string // what to say in place of the kid; nil leaves it, "" says none
-	signAs  string              // another "alg" of the signature: none, or HS256 with the public key
-	carried bool                // the header carries the key it is to be verified with
+	enc     jose.ContentEncryption // that of the profile if empty
+	zip     bool                   // it is compressed
+	kid     func(string) string    // what to say in place of the kid; nil leaves it, "" says none
+	signAs  string                 // another "alg" of the signature: none, or HS256 with the public key
+	carried bool                   // the header carries the key it is to be verified with
 }

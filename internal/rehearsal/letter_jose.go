@@ -13,7 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// sealJOSE writes a JWS in a JWE, both compact.
+// sealJOSE writes a JWS in a JWE, both compact, or what is not signed in a JWE.
 func (n *Network) sealJOSE(l letter) ([]byte, error) {
 	inner := string(l.payload)
 	if len(l.by) != 0 {
@@ -26,12 +26,15 @@ func (n *Network) sealJOSE(l letter) ([]byte, error) {
 		return []byte(inner), nil
 	}
 	to := l.to[0].jwk
-	r := jose.Recipient{Algorithm: keyAlgorithm(to), Key: to.Key, KeyID: l.kidOf(to.KeyID)}
+	r := jose.Recipient{Algorithm: n.profile.keyAlgorithm(to), Key: to.Key, KeyID: l.kidOf(to.KeyID)}
 	o := &jose.EncrypterOptions{}
 	if len(l.by) != 0 {
 		o = o.WithContentType("JWT")
 	}
-	e, err := jose.NewEncrypter(jose.A256GCM, r, o)
+	if l.zip {
+		o.Compression = jose.DEFLATE
+	}
+	e, err := jose.NewEncrypter(n.profile.content(l), r, o)
 	if err != nil {
 		return nil, err
 	}

@@ -28,12 +28,14 @@ const (
 // A Network has the keys with which a rehearsal plays the network.
 type Network struct {
 	format   keyset.Format
+	profile  Profile
 	made     time.Time
 	parties  map[string]*party
 	revision uint64
 }
 
-// A party is one key of the network in OpenPGP; in JOSE, one that signs and one that opens.
+// A party is one key of the network in OpenPGP; in JOSE, one that signs, if anything is
+// signed, and one that opens.
 type party struct {
 	files    []File
 	material []keyset.Material // private
@@ -57,10 +59,10 @@ type File struct {
 	Data []byte
 }
 
-// NewNetwork makes keys for a rehearsal with the partner, of the algorithms that the
-// partner has itself. They are good for a week.
-func NewNetwork(set *keyset.Set) (*Network, error) {
-	p, err := readPartner(set)
+// NewNetwork makes keys for a rehearsal of a profile with the partner, of the algorithms
+// that the partner has itself. They are good for a week.
+func NewNetwork(set *keyset.Set, profile Profile) (*Network, error) {
+	p, err := readPartner(set, profile)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +75,7 @@ func NewNetwork(set *keyset.Set) (*Network, error) {
 		}
 		files = append(files, made...)
 	}
-	return ReadNetwork(set.Format(), now, func(name string) ([]byte, error) {
+	return ReadNetwork(set.Format(), profile, now, func(name string) ([]byte, error) {
 		for _, f := range files {
 			if f.Name == name {
 				return f.Data, nil
@@ -89,7 +91,7 @@ func makeParty(p *partner, name string, now time.Time) ([]File, error) {
 		return []File{{name + ".asc", raw}}, err
 	}
 	var files []File
-	for _, part := range parts {
+	for _, part := range p.profile.parts() {
 		alg := p.sign
 		if part.use == keyset.Encryption {
 			alg = jwe.Algorithm(p.open)
@@ -138,10 +140,10 @@ func makeCertificate(p *partner, name string, now time.Time) ([]byte, error) {
 }
 
 // ReadNetwork reads the keys of an earlier rehearsal, which was made at that time.
-func ReadNetwork(format keyset.Format, made time.Time, read func(name string) ([]byte, error)) (*Network, error) {
-	n := &Network{format: format, made: made, parties: map[string]*party{}}
+func ReadNetwork(format keyset.Format, profile Profile, made time.Time, read func(name string) ([]byte, error)) (*Network, error) {
+	n := &Network{format: format, profile: profile, made: made, parties: map[string]*party{}}
 	for _, name := range []string{first, second, third, expired, revoked, stranger} {
-		p, err := readParty(format, name, read)
+		p, err := readParty(format, profile, name, read)
 		if err != nil {
 			return nil, fmt.Errorf("rehearsal: %s: %w", name, err)
 		}
@@ -150,7 +152,7 @@ func ReadNetwork(format keyset.Format, made time.Time, read func(name string) ([
 	return n, nil
 }
 
-func readParty(format keyset.Format, name string, read func(string) ([]byte, error)) (*party, error) {
+func readParty(format keyset.Format, profile Profile, name string, read func(string) ([]byte, error)) (*party, error) {
 	p := &party{}
 	file := func(name string) (io.Reader, error) {
 		raw, err := read(name)
@@ -170,7 +172,7 @@ func readParty(format keyset.Format, name string, read func(string) ([]byte, err
 		p.entity, err = readEntity(p.files[0].Data)
 		return p, err
 	}
-	for _, part := range parts {
+	for _, part := range profile.parts() {
 		r, err := file(part.file(name))
 		if err != nil {
 			return nil, err

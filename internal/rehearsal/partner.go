@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -25,6 +27,7 @@ type recipient struct {
 
 // A partner is the side that is rehearsed.
 type partner struct {
+	profile Profile
 	set     *keyset.Set
 	opening []recipient // those that it decrypts with
 	signs   []keyset.ID
@@ -34,8 +37,11 @@ type partner struct {
 }
 
 // readPartner reads the public keys of the partner, all of which are to work.
-func readPartner(set *keyset.Set) (*partner, error) {
-	p := &partner{set: set}
+func readPartner(set *keyset.Set, profile Profile) (*partner, error) {
+	if err := profile.Check(set.Format()); err != nil {
+		return nil, fmt.Errorf("rehearsal: %w", err)
+	}
+	p := &partner{profile: profile, set: set}
 	for k := range set.All() {
 		if k.State != keyset.Active {
 			continue
@@ -49,15 +55,29 @@ func readPartner(set *keyset.Set) (*partner, error) {
 			return nil, fmt.Errorf("rehearsal: the partner's key %s: %w", k.ID(), err)
 		}
 		if info.Use&keyset.Encryption != 0 {
+			if err := p.fit(r); err != nil {
+				return nil, fmt.Errorf("rehearsal: the partner's key %s: %w", k.ID(), err)
+			}
 			p.opening = append(p.opening, r)
 		}
 		p.learn(info, r.jwk)
+	}
+	if !profile.Signed() {
+		p.signs = nil
 	}
 	p.sign, p.open = cmp.Or(p.sign, jwe.ES256), cmp.Or(p.open, jose.ECDH_ES_A256KW)
 	if len(p.opening) == 0 {
 		return nil, fmt.Errorf("rehearsal: the partner has no active key to encrypt to in %v", set)
 	}
 	return p, nil
+}
+
+// fit returns an error for a key that the profile does not encrypt to.
+func (p *partner) fit(r recipient) error {
+	if _, isRSA := r.jwk.Key.(*rsa.PublicKey); !isRSA && !p.profile.Signed() {
+		return fmt.Errorf("it is no RSA key, and profile %s has no others", p.profile)
+	}
+	return nil
 }
 
 // learn notes what the software of the partner can do: what it does itself. It is RSA if it
@@ -68,7 +88,7 @@ func (p *partner) learn(info keyset.Info, k jose.JSONWebKey) {
 	case k.Key == nil:
 		p.rsa = p.rsa || strings.HasPrefix(info.Algorithm, "RSA")
 	case info.Use == keyset.Encryption && (!isRSA || p.open == ""):
-		p.open = keyAlgorithm(k)
+		p.open = p.profile.keyAlgorithm(k)
 	case info.Use == keyset.Signing && (!isRSA || p.sign == ""):
 		p.sign = signatureAlgorithm(k)
 	}
@@ -86,8 +106,8 @@ func signatureAlgorithm(k jose.JSONWebKey) jwe.Algorithm {
 	return jwe.ES256
 }
 
-// keyAlgorithm is how a key is encrypted to: as it says, or as it is done today.
-func keyAlgorithm(k jose.JSONWebKey) jose.KeyAlgorithm {
+// keyAlgorithm is how a key is encrypted to: as it says, or as the profile does.
+func (p Profile) keyAlgorithm(k jose.JSONWebKey) jose.KeyAlgorithm {
 	_, isEC := k.Key.(*ecdsa.PublicKey)
 	switch {
 	case k.Algorithm != "":
@@ -95,7 +115,7 @@ func keyAlgorithm(k jose.JSONWebKey) jose.KeyAlgorithm {
 	case isEC:
 		return jose.ECDH_ES_A256KW
 	}
-	return jose.RSA_OAEP_256
+	return p.rsaAlgorithm()
 }
 
 func readRecipient(k keyset.Key) (r recipient, err error) {
@@ -108,12 +128,27 @@ func readRecipient(k keyset.Key) (r recipient, err error) {
 		}
 	case interface{ WritePublicJWK(io.Writer) error }:
 		if err = m.WritePublicJWK(&b); err == nil {
-			err = r.jwk.UnmarshalJSON(b.Bytes())
+			r.jwk, err = readJWK(b.Bytes())
 		}
 	default:
 		err = fmt.Errorf("a %T is not a key of package pgp or jwe", m)
 	}
 	return r, err
+}
+
+// readJWK reads a key as another library does, so that the two are held against each other.
+// That library has no X25519.
+func readJWK(raw []byte) (k jose.JSONWebKey, err error) {
+	var kind struct {
+		Curve string `json:"crv"`
+	}
+	if err := json.Unmarshal(raw, &kind); err != nil {
+		return k, err
+	}
+	if kind.Curve == "X25519" {
+		return k, errors.New("it is for X25519, and a rehearsal cannot encrypt to it: give the endpoint a key for P-256, P-384, P-521, or RSA, and rehearse with that")
+	}
+	return k, k.UnmarshalJSON(raw)
 }
 
 func readEntity(armored []byte) (*openpgp.Entity, error) {

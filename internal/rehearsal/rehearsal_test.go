@@ -102,7 +102,10 @@ func endpoint(t testing.TB, own, network *keyset.Set, o option) http.Handler {
 
 // rehearse plays the network against an endpoint, and returns what came of each case.
 func rehearse(t testing.TB, own *keyset.Set, o option, change func(*rehearsal.Rehearsal)) map[string]rehearsal.Result {
-	network := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public()))
+	return rehearseWith(t, must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public(), rehearsal.StandardPayments)), own, o, change)
+}
+
+func rehearseWith(t testing.TB, network *rehearsal.Network, own *keyset.Set, o option, change func(*rehearsal.Rehearsal)) map[string]rehearsal.Result {
 	var handler atomic.Pointer[http.Handler]
 	h := &rehearsal.Rehearsal{Network: network, Partner: own.Public(), Load: true,
 		Send: func(_ context.Context, m rehearsal.Message) (rehearsal.Answer, error) {
@@ -355,7 +358,7 @@ func TestOnlySome(t *testing.T) {
 // A rehearsal that is stopped returns what it has.
 func TestStopped(t *testing.T) {
 	own := owns(t)[keyset.JOSE]
-	network := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public()))
+	network := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public(), rehearsal.StandardPayments))
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	h := &rehearsal.Rehearsal{Network: network, Partner: own.Public(),
@@ -381,13 +384,13 @@ func TestStopped(t *testing.T) {
 func TestNetwork(t *testing.T) {
 	for format, own := range owns(t) {
 		t.Run(string(format), func(t *testing.T) {
-			n := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public()))
+			n := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public(), rehearsal.StandardPayments))
 			assert.WithinDuration(t, time.Now().Add(7*24*time.Hour), n.Over(), 10*time.Minute)
 			files := map[string][]byte{}
 			for _, f := range n.Files() {
 				files[f.Name] = f.Data
 			}
-			again := must[*rehearsal.Network](t)(rehearsal.ReadNetwork(format, n.Made(), func(name string) ([]byte, error) {
+			again := must[*rehearsal.Network](t)(rehearsal.ReadNetwork(format, rehearsal.StandardPayments, n.Made(), func(name string) ([]byte, error) {
 				if raw, ok := files[name]; ok {
 					return raw, nil
 				}
@@ -400,7 +403,7 @@ func TestNetwork(t *testing.T) {
 				assert.False(t, k.Material.Info().Private)
 				assert.Contains(t, k.Material.Info().Name, "ehearsal", "the name says what it is for")
 			}
-			_, err := rehearsal.ReadNetwork(format, n.Made(), func(string) ([]byte, error) { return []byte("{}"), nil })
+			_, err := rehearsal.ReadNetwork(format, rehearsal.StandardPayments, n.Made(), func(string) ([]byte, error) { return []byte("{}"), nil })
 			assert.Error(t, err)
 
 			// What is written for the endpoint opens as the manifest says, at each step.

@@ -20,11 +20,11 @@ type stage struct {
 // stages are those of a rehearsal, in their order.
 var stages = []stage{
 	{step: "first", change: Case{Name: "rotation/first", Demand: "the endpoint trusts one key of the network", Source: ofEcho, Level: Demanded},
-		cases: func(*run) []Case {
-			return []Case{
-				{Name: "rotation/by-first", Demand: "a message signed by the key that was handed over is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(first))},
-				{Name: "rotation/not-yet", Demand: "a key that has not been handed over signs nothing", Source: ofEcho, Level: Demanded, try: sends(rejects, by(second))},
-			}
+		cases: func(r *run) []Case {
+			return append(r.unsigned(r.repliesTo("rotation/reply-to-first", "a reply is encrypted to the key that was handed over")), ofSignatures(
+				Case{Name: "rotation/by-first", Demand: "a message signed by the key that was handed over is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(first))},
+				Case{Name: "rotation/not-yet", Demand: "a key that has not been handed over signs nothing", Source: ofEcho, Level: Demanded, try: sends(rejects, by(second))},
+			)...)
 		}},
 	{step: "second", by: first, change: Case{Name: "rotation/second", Demand: "a second key is trusted, and no request fails meanwhile", Source: ofEcho, Level: Demanded},
 		cases: func(r *run) (c []Case) {
@@ -36,8 +36,9 @@ var stages = []stage{
 	{step: "without-first", by: second, change: Case{Name: "rotation/without-first", Demand: "the old key is removed, and no request fails meanwhile", Source: ofEcho, Level: Demanded},
 		cases: afterRemoval("removed", first, second)},
 	{step: "third", by: second, change: Case{Name: "rotation/third", Demand: "the next key is trusted, and no request fails meanwhile", Source: ofEcho, Level: Demanded},
-		cases: func(*run) []Case {
-			return []Case{{Name: "rotation/by-third", Demand: "a message signed by the next key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(third), by(second))}}
+		cases: func(r *run) []Case {
+			return append(r.unsigned(r.repliesTo("rotation/reply-to-either", "a reply is encrypted to one of the keys that are trusted")), ofSignatures(
+				Case{Name: "rotation/by-third", Demand: "a message signed by the next key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(third), by(second))})...)
 		}},
 	{step: "emergency", by: third, change: Case{Name: "rotation/emergency", Demand: "a key that has leaked is revoked, and no request by another fails meanwhile", Source: ofEcho, Level: Demanded},
 		cases: afterRemoval("emergency", second, third)},
@@ -46,10 +47,10 @@ var stages = []stage{
 // afterRemoval is what holds once a key is no longer trusted.
 func afterRemoval(prefix, gone, stays string) func(*run) []Case {
 	return func(r *run) []Case {
-		c := []Case{
-			{Name: prefix + "/by-it", Demand: "a message signed by that key alone is rejected", Source: ofEcho, Level: Demanded, try: sends(rejects, by(gone))},
-			{Name: prefix + "/by-another", Demand: "a message signed by another key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(stays))},
-		}
+		c := append(r.unsigned(r.repliesTo(prefix+"/reply-not-to-it", "a reply is not encrypted to that key any more")), ofSignatures(
+			Case{Name: prefix + "/by-it", Demand: "a message signed by that key alone is rejected", Source: ofEcho, Level: Demanded, try: sends(rejects, by(gone))},
+			Case{Name: prefix + "/by-another", Demand: "a message signed by another key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(stays))},
+		)...)
 		if r.Network.format == keyset.OpenPGP {
 			to := r.onReply("", "a reply is not encrypted to that key any more", ofPGP, toTrusted)
 			to.Name = prefix + "/reply-not-to-it"
@@ -71,6 +72,9 @@ func (r *run) enter(ctx context.Context, s stage, wanted bool) (results []Result
 	step := stepNamed(s.step)
 	c := s.change
 	c.try = func(ctx context.Context, r *run) (Outcome, string, error) {
+		if err := r.between(step); err != nil {
+			return "", "", err
+		}
 		out, saw, err := r.during(ctx, s.by, func() error { return r.Install(ctx, step) })
 		if err != nil {
 			return out, saw, err

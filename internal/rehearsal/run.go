@@ -53,7 +53,7 @@ type run struct {
 // returned beside it.
 func (h *Rehearsal) Run(ctx context.Context) (results []Result, err error) {
 	r := &run{Rehearsal: h}
-	if r.partner, err = readPartner(h.Partner); err != nil {
+	if r.partner, err = readPartner(h.Partner, h.Network.profile); err != nil {
 		return nil, err
 	}
 	planned, last := r.plan()
@@ -82,7 +82,7 @@ func (h *Rehearsal) Run(ctx context.Context) (results []Result, err error) {
 func (r *run) plan() (planned [][]Case, last int) {
 	for i, stage := range stages {
 		cases := slices.DeleteFunc(stage.cases(r), func(c Case) bool {
-			return r.Only != nil && !r.Only(c.Name)
+			return c.signing && !r.Network.profile.Signed() || r.Only != nil && !r.Only(c.Name)
 		})
 		planned = append(planned, cases)
 		if len(cases) != 0 || r.Only == nil || r.Only(stage.change.Name) {
@@ -119,25 +119,37 @@ func (r *run) one(ctx context.Context, c Case, stage stage) (Result, error) {
 
 // at makes the run expect what an endpoint does at a step.
 func (r *run) at(step Step) (err error) {
-	own, err := r.Network.private(step.keys...)
+	r.step = step
+	return r.opens(step.keys)
+}
+
+// between makes the run open replies to keys that are trusted before or after a change.
+func (r *run) between(step Step) error {
+	keys := slices.Concat(r.step.keys, step.keys)
+	slices.Sort(keys)
+	return r.opens(slices.Compact(keys))
+}
+
+// opens makes the run open replies to those keys. Whether they are signed, and by whom, is
+// waived for a profile without signatures alone.
+func (r *run) opens(names []string) error {
+	own, err := r.Network.private(names...)
 	if err != nil {
 		return err
 	}
-	r.step = step
-	r.replies, err = opening(own, r.Partner)
+	if own.Format() == keyset.OpenPGP {
+		r.replies, err = pgp.New(pgp.Config{Own: own, Peer: r.Partner})
+	} else {
+		r.replies, err = jwe.New(jwe.Config{Own: own, Peer: r.Partner, Waive: r.Network.profile.waive()})
+	}
 	return err
 }
 
-// opening returns what opens replies. Whether they are signed, and by whom, is not waived.
-func opening(own, peer *keyset.Set) (envelope.Envelope, error) {
-	if own.Format() == keyset.OpenPGP {
-		return pgp.New(pgp.Config{Own: own, Peer: peer})
-	}
-	return jwe.New(jwe.Config{Own: own, Peer: peer})
-}
-
-// seal makes a message.
+// seal makes a message. Nobody signs where the profile has no signatures.
 func (r *run) seal(l letter) (Message, error) {
+	if !r.Network.profile.Signed() {
+		l.by = nil
+	}
 	if len(l.to) == 0 {
 		l.to = r.partner.opening[:1]
 		if r.Network.format == keyset.OpenPGP {

@@ -44,7 +44,7 @@ func transport(t testing.TB, address string, roots *x509.CertPool) map[string]re
 	require.NoError(t, err)
 	own, err := keyset.New(1, keyset.Key{Material: k, State: keyset.Active})
 	require.NoError(t, err)
-	network, err := rehearsal.NewNetwork(own.Public())
+	network, err := rehearsal.NewNetwork(own.Public(), rehearsal.StandardPayments)
 	require.NoError(t, err)
 	out := map[string]rehearsal.Outcome{}
 	h := &rehearsal.Rehearsal{Network: network, Partner: own.Public(), Send: e.Send, More: e.Cases(),

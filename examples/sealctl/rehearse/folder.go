@@ -36,7 +36,7 @@ func MakeFolder(ctx context.Context, name string, partner *keyset.Set, rotates b
 		return nil, fmt.Errorf("%s exists: keys are never written over others; name another folder with -keys", name)
 	}
 	var err error
-	if f.Network, err = rehearsal.NewNetwork(partner); err != nil {
+	if f.Network, err = rehearsal.NewNetwork(partner, rehearsal.StandardPayments); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(f.path("private"), 0o700); err != nil {
@@ -69,7 +69,7 @@ func OpenFolder(name string, partner *keyset.Set, rotates bool) (*Folder, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.path("private", "made"), err)
 	}
-	f.Network, err = rehearsal.ReadNetwork(partner.Format(), at, func(name string) ([]byte, error) { return os.ReadFile(f.path("private", name)) })
+	f.Network, err = rehearsal.ReadNetwork(partner.Format(), rehearsal.StandardPayments, at, func(name string) ([]byte, error) { return os.ReadFile(f.path("private", name)) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has no keys for %s: name another folder with -keys: %w", name, partner.Format(), err)
 	}
