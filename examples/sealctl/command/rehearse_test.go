@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,14 +65,7 @@ func TestRehearseARotation(t *testing.T) {
 		own, public := twoKeys(t, format)
 		sealctl(t, "rehearse", "-prepare", "-on-step", "./installed", "-peer", public)
 		url, log := serving(t, slices.Concat(flags("-own", own...), []string{"-peer", "rehearsal/peer.json"})...)
-		stop := make(chan struct{})
-		defer close(stop)
-		go writeDown(log, stop)
-		// The endpoint follows the manifest; the step is over when it says so.
-		require.NoError(t, os.WriteFile("installed", []byte(`#!/bin/sh
-revision=$(sed -n 's/.*"revision": \([0-9]*\).*/\1/p' "$2/peer.json")
-until grep -q "peer.json: revision $revision" log; do sleep 0.05; done
-`), 0o700))
+		defer installs(t, log)()
 		r, status := rehearsed(t, "-on-step", "./installed", "-peer", public, "-report", "report.html", "-junit", "report.xml", url)
 		assert.Equal(t, done, status, "%s\n%s", named(r, "failed"), log)
 		assert.Equal(t, []string{"invalid/replayed"}, named(r, "failed"), "sealctl serve remembers nothing")
@@ -97,18 +91,27 @@ func refusedBy(t testing.TB, args ...string) (said string, status int) {
 	return out.String() + errs.String(), status
 }
 
-// writeDown keeps the file log up to date, for a program that looks at it.
-func writeDown(j *journal, stop chan struct{}) {
-	for {
-		select {
-		case <-stop:
-			return
-		default:
+// installs writes the program ./installed for -on-step: an endpoint follows the manifest,
+// and the step is over when its log says so. The file log is kept up to date until stop.
+func installs(t *testing.T, j *journal) (stop func()) {
+	require.NoError(t, os.WriteFile("installed", []byte(`#!/bin/sh
+revision=$(sed -n 's/.*"revision": \([0-9]*\).*/\1/p' "$2/peer.json")
+until grep -q "peer.json: revision $revision" log; do sleep 0.05; done
+`), 0o700))
+	stopping := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for {
+			select {
+			case <-stopping:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			_ = os.WriteFile("log.new", []byte(j.String()), 0o600)
+			_ = os.Rename("log.new", "log")
 		}
-		time.Sleep(20 * time.Millisecond)
-		_ = os.WriteFile("log.new", []byte(j.String()), 0o600)
-		_ = os.Rename("log.new", "log")
-	}
+	})
+	return func() { close(stopping); writing.Wait() } // or it writes into another folder
 }
 
 // Each mistake that sealctl serve makes is named by a case.
