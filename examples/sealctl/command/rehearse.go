@@ -3,6 +3,7 @@ package command
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -40,9 +41,15 @@ with the name of the step and the folder as its arguments.
 this machine only. The exit status is 0 if every demanded case held, and 4 if one did
 not, or was not tried.
 
+-profile standard-payments-older is the older JOSE profile: a JWE without a JWS, RSA1_5 or
+RSA-OAEP, AES-CBC with HMAC, "zip":"DEF". Nobody signs; the endpoint has to demand a client
+certificate, and -cert and -key name the one that the network shows.
+
   sealctl rehearse -prepare -peer own-public.asc
   sealctl rehearse -peer own-public.asc https://bank.example/echo
   sealctl rehearse -fast -on-step ./install -peer own-public.asc http://127.0.0.1:8080/echo
+  sealctl rehearse -profile standard-payments-older -cert network.pem -key network.key \
+    -peer own.jwks https://bank.example/echo
 `,
 	run: runRehearse,
 }
@@ -52,6 +59,7 @@ type rehearsing struct {
 	*call
 	peer    list
 	folder  string
+	profile string
 	prepare bool
 	fast    bool
 	wait    bool
@@ -60,6 +68,8 @@ type rehearsing struct {
 	only    list
 	payload string
 	ca      string
+	cert    string
+	key     string
 	report  string
 	junit   string
 
@@ -74,6 +84,7 @@ func runRehearse(ctx context.Context, c *call) error {
 	f := c.flags
 	f.Var(&r.peer, "peer", "the endpoint's public keys: a key `file`, again for each file, or a manifest")
 	f.StringVar(&r.folder, "keys", "rehearsal", "the `folder` with the keys of the network")
+	f.StringVar(&r.profile, "profile", string(rehearsal.StandardPayments), "what is agreed with the network: `standard-payments`, or standard-payments-older for the older JOSE profile")
 	f.BoolVar(&r.prepare, "prepare", false, "make the keys, say what the endpoint has to trust, and send nothing")
 	f.BoolVar(&r.fast, "fast", false, "do not wait between messages: on this machine only")
 	f.BoolVar(&r.wait, "wait", false, "walk the rotation, and wait at each step for the Enter key")
@@ -82,6 +93,8 @@ func runRehearse(ctx context.Context, c *call) error {
 	f.Var(&r.only, "only", "try the cases whose names begin so: `keys/`, again for each")
 	f.StringVar(&r.payload, "payload", "", "a `file` with what each request says, for an endpoint that speaks another protocol: any reply is an answer")
 	f.StringVar(&r.ca, "ca", "", "a `file` with the certificates that the endpoint's is verified with, in PEM")
+	f.StringVar(&r.cert, "cert", "", "a `file` with the client certificate of the network, in PEM, for an endpoint that asks for one")
+	f.StringVar(&r.key, "key", "", "a `file` with the private key of -cert, in PEM")
 	f.StringVar(&r.report, "report", "", "write the report to this `file`: .html or .md")
 	f.StringVar(&r.junit, "junit", "", "write the cases to this `file` for a CI server")
 	keys.flag()
@@ -91,6 +104,9 @@ func runRehearse(ctx context.Context, c *call) error {
 	var err error
 	if r.partner, err = keys.set(ctx, "peer", r.peer, publics); err != nil {
 		return err
+	}
+	if err := rehearsal.Profile(r.profile).Check(r.partner.Format()); err != nil {
+		return misuse("-profile: %w", err)
 	}
 	if r.prepare {
 		return r.makeKeys(ctx)
@@ -102,7 +118,7 @@ func (r *rehearsing) rotates() bool { return r.wait || r.onStep != "" }
 
 // makeKeys is -prepare.
 func (r *rehearsing) makeKeys(ctx context.Context) error {
-	if _, err := rehearse.MakeFolder(ctx, r.folder, r.partner, r.rotates()); err != nil {
+	if _, err := rehearse.MakeFolder(ctx, r.folder, r.partner, rehearsal.Profile(r.profile), r.rotates()); err != nil {
 		return err
 	}
 	trust, manifest := filepath.Join(r.folder, "trust"), filepath.Join(r.folder, "peer.json")
@@ -141,18 +157,21 @@ func (r *rehearsing) plan(ctx context.Context) (*rehearsal.Rehearsal, *rehearse.
 	if len(r.args) == 0 {
 		return nil, nil, misuse("URL is missing")
 	}
-	roots, err := r.roots()
+	over, err := r.tls()
 	if err != nil {
 		return nil, nil, err
 	}
-	endpoint, err := rehearse.NewEndpoint(r.args[0], roots)
+	endpoint, err := rehearse.NewEndpoint(r.args[0], over)
 	if err != nil {
 		return nil, nil, misuse("%w", err)
+	}
+	if over.Mutual && over.Certificate == nil && endpoint.OverTLS() {
+		return nil, nil, misuse("-cert and -key are missing: in profile %s the transport authenticates, so that an endpoint refuses whoever has no client certificate", r.profile)
 	}
 	if r.fast && !endpoint.Local() {
 		return nil, nil, misuse("-fast is for endpoints on this machine, such as http://127.0.0.1:8080/echo: others are asked at the network's rate")
 	}
-	folder, err := rehearse.OpenFolder(r.folder, r.partner, r.rotates())
+	folder, err := rehearse.OpenFolder(r.folder, r.partner, rehearsal.Profile(r.profile), r.rotates())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("there are no keys in %s: make them with -prepare, and the other flags as they are here", r.folder)
 	}
@@ -163,7 +182,7 @@ func (r *rehearsing) plan(ctx context.Context) (*rehearsal.Rehearsal, *rehearse.
 	if err != nil {
 		return nil, nil, err
 	}
-	r.made = &rehearse.Report{Endpoint: endpoint.String(), Began: time.Now().UTC().Truncate(time.Second), Format: string(r.partner.Format()),
+	r.made = &rehearse.Report{Endpoint: endpoint.String(), Began: time.Now().UTC().Truncate(time.Second), Format: string(r.partner.Format()), Profile: r.profile,
 		Keys: append(rehearse.KeysOf("endpoint", r.partner), rehearse.KeysOf("network", network)...)}
 	h := &rehearsal.Rehearsal{Network: folder.Network, Partner: r.partner, Send: endpoint.Send, Load: r.fast, More: endpoint.Cases(),
 		Before: r.before, After: r.after}
@@ -190,6 +209,34 @@ func (r *rehearsing) plan(ctx context.Context) (*rehearsal.Rehearsal, *rehearse.
 		h.Install = func(ctx context.Context, s rehearsal.Step) error { return r.install(ctx, folder, s) }
 	}
 	return h, endpoint, nil
+}
+
+// tls is how the endpoint is reached.
+func (r *rehearsing) tls() (t rehearse.TLS, err error) {
+	t.Mutual = !rehearsal.Profile(r.profile).Signed()
+	if t.Roots, err = r.roots(); err != nil {
+		return t, err
+	}
+	if (r.cert == "") != (r.key == "") {
+		return t, misuse("-cert and -key go together")
+	}
+	if r.cert == "" {
+		return t, nil
+	}
+	cert, err := r.read(r.cert, "the client certificate", maxKeyFile)
+	if err != nil {
+		return t, err
+	}
+	key, err := r.read(r.key, "the key of the client certificate", maxKeyFile)
+	if err != nil {
+		return t, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return t, fmt.Errorf("-cert %s and -key %s: %w", r.cert, r.key, err)
+	}
+	t.Certificate = &pair
+	return t, nil
 }
 
 func (r *rehearsing) roots() (*x509.CertPool, error) {

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -25,18 +24,34 @@ const (
 // An Endpoint is what is rehearsed. What it sends is hostile input.
 type Endpoint struct {
 	url   *url.URL
-	roots *x509.CertPool // nil for those of the machine
+	tls   TLS
 	https *http.Client
 }
 
+// A TLS says how the endpoint is reached over TLS.
+type TLS struct {
+	Roots       *x509.CertPool   // what verifies its certificate; nil for those of the machine
+	Certificate *tls.Certificate // the network's own, if the endpoint asks for one; may be nil
+	Mutual      bool             // the endpoint has to ask for one: the bodies are not signed
+}
+
+// config is how the network speaks.
+func (t TLS) config() *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: t.Roots}
+	if t.Certificate != nil {
+		c.Certificates = []tls.Certificate{*t.Certificate}
+	}
+	return c
+}
+
 // NewEndpoint returns the endpoint at an address of HTTP or HTTPS.
-func NewEndpoint(address string, roots *x509.CertPool) (*Endpoint, error) {
+func NewEndpoint(address string, t TLS) (*Endpoint, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the address is http://HOST/PATH or https://HOST/PATH")
 	}
-	e := &Endpoint{url: u, roots: roots}
-	e.https = e.client(&tls.Config{RootCAs: roots})
+	e := &Endpoint{url: u, tls: t}
+	e.https = e.client(t.config())
 	return e, nil
 }
 
@@ -64,6 +79,9 @@ func (e *Endpoint) Local() bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
+
+// OverTLS reports whether the address is one of HTTPS.
+func (e *Endpoint) OverTLS() bool { return e.url.Scheme == "https" }
 
 // Send implements Send of a rehearsal.
 func (e *Endpoint) Send(ctx context.Context, m rehearsal.Message) (rehearsal.Answer, error) {
@@ -93,129 +111,4 @@ func send(ctx context.Context, c *http.Client, address string, m rehearsal.Messa
 	}
 	a.Status, a.Header, a.ContentType = response.StatusCode, response.Header, response.Header.Get("Content-Type")
 	return a, nil
-}
-
-const (
-	ofEcho   = "Standard Payments, echo"
-	ofTLS    = "RFC 8996; Standard Payments, echo"
-	ofMutual = "Standard Payments, application-layer encryption"
-)
-
-// Cases are those that only a network shows.
-func (e *Endpoint) Cases() []rehearsal.Case {
-	c := func(name, demand, source string, level rehearsal.Level, try func(context.Context) (rehearsal.Outcome, string, error)) rehearsal.Case {
-		return rehearsal.NewCase("transport/"+name, demand, source, level, func(ctx context.Context) (rehearsal.Outcome, string, error) {
-			if e.url.Scheme == "http" && e.Local() {
-				return rehearsal.NotApplicable, "plain HTTP on this machine", nil
-			}
-			return try(ctx)
-		})
-	}
-	return []rehearsal.Case{
-		c("https", "the endpoint is reached over TLS", ofEcho, rehearsal.Demanded, func(context.Context) (rehearsal.Outcome, string, error) {
-			return verdict(e.url.Scheme == "https", "the address is "+e.url.Scheme)
-		}),
-		c("plain-http", "plain HTTP is refused", ofEcho, rehearsal.Demanded, e.tryPlain),
-		c("tls-now", "TLS 1.2 or 1.3 is spoken, with a certificate that verifies", ofTLS, rehearsal.Demanded, func(ctx context.Context) (rehearsal.Outcome, string, error) {
-			state, err := e.handshake(ctx, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: e.roots})
-			if err != nil {
-				return rehearsal.Failed, fmt.Sprintf("%.200q", err.Error()), nil
-			}
-			return rehearsal.Held, tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite), nil
-		}),
-		c("tls-old", "TLS 1.0 and 1.1 are refused", ofTLS, rehearsal.Demanded, func(ctx context.Context) (rehearsal.Outcome, string, error) {
-			return e.refused(ctx, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
-		}),
-		c("weak-suites", "cipher suites with RC4, 3DES, or RSA key exchange are refused", ofEcho, rehearsal.Demanded, func(ctx context.Context) (rehearsal.Outcome, string, error) {
-			var weak []uint16
-			for _, s := range tls.InsecureCipherSuites() {
-				weak = append(weak, s.ID)
-			}
-			return e.refused(ctx, &tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, CipherSuites: weak})
-		}),
-		c("client-certificate", "no client certificate is asked for where the body is signed", ofMutual, rehearsal.Demanded, e.tryClientCertificate),
-	}
-}
-
-func verdict(holds bool, saw string) (rehearsal.Outcome, string, error) {
-	if holds {
-		return rehearsal.Held, saw, nil
-	}
-	return rehearsal.Failed, saw, nil
-}
-
-// handshake speaks TLS and nothing else.
-func (e *Endpoint) handshake(ctx context.Context, c *tls.Config) (state tls.ConnectionState, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	port := e.url.Port()
-	if port == "" {
-		port = "443"
-	}
-	conn, err := (&tls.Dialer{Config: c}).DialContext(ctx, "tcp", net.JoinHostPort(e.url.Hostname(), port))
-	if err != nil {
-		return state, err
-	}
-	return conn.(*tls.Conn).ConnectionState(), conn.Close()
-}
-
-// refused tries what must not succeed. Whether the certificate verifies does not matter: it
-// is not asked.
-func (e *Endpoint) refused(ctx context.Context, c *tls.Config) (rehearsal.Outcome, string, error) {
-	if e.url.Scheme != "https" {
-		return rehearsal.NotTried, "the endpoint is not reached over TLS", nil
-	}
-	c.InsecureSkipVerify = true
-	state, err := e.handshake(ctx, c)
-	if ctx.Err() != nil {
-		return "", "", context.Cause(ctx)
-	}
-	if err == nil {
-		return rehearsal.Failed, "accepted: " + tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite), nil
-	}
-	if network, ok := errors.AsType[*net.OpError](err); ok && network.Op == "dial" {
-		return rehearsal.NotTried, fmt.Sprintf("nobody answers: %.200q", err.Error()), nil
-	}
-	return rehearsal.Held, "refused", nil
-}
-
-// tryPlain asks over plain HTTP where HTTPS is, and where HTTP usually is.
-func (e *Endpoint) tryPlain(ctx context.Context) (rehearsal.Outcome, string, error) {
-	if e.url.Scheme != "https" {
-		return rehearsal.Failed, "the endpoint is asked over plain HTTP all the time", nil
-	}
-	plain := e.client(nil)
-	defer plain.CloseIdleConnections()
-	saw := "nobody answers there"
-	for _, host := range []string{e.url.Host, e.url.Hostname()} {
-		address := (&url.URL{Scheme: "http", Host: host, Path: e.url.Path}).String()
-		a, err := send(ctx, plain, address, rehearsal.Message{Body: []byte("x"), ContentType: "application/octet-stream"})
-		switch {
-		case ctx.Err() != nil:
-			return "", "", context.Cause(ctx)
-		case err != nil:
-		case a.Status == http.StatusBadRequest && host == e.url.Host || a.Status >= 300 && a.Status < 400 || a.Status == http.StatusForbidden || a.Status == http.StatusUpgradeRequired:
-			saw = fmt.Sprintf("refused with %d", a.Status)
-		default:
-			return rehearsal.Failed, fmt.Sprintf("%s answers: %v", address, a), nil
-		}
-	}
-	return rehearsal.Held, saw, nil
-}
-
-func (e *Endpoint) tryClientCertificate(ctx context.Context) (rehearsal.Outcome, string, error) {
-	asked := false
-	_, err := e.handshake(ctx, &tls.Config{InsecureSkipVerify: true, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		asked = true
-		return &tls.Certificate{}, nil
-	}})
-	switch {
-	case ctx.Err() != nil:
-		return "", "", context.Cause(ctx)
-	case asked:
-		return rehearsal.Failed, "one is asked for", nil
-	case err != nil:
-		return rehearsal.NotTried, fmt.Sprintf("no TLS: %.200q", err.Error()), nil
-	}
-	return rehearsal.Held, "none is asked for", nil
 }

@@ -25,7 +25,11 @@ import (
 
 // serve starts an endpoint over TLS, and returns its address and what verifies it.
 func serve(t testing.TB, c *tls.Config) (string, *x509.CertPool) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	return serveWith(t, c, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+}
+
+func serveWith(t testing.TB, c *tls.Config, answer http.HandlerFunc) (string, *x509.CertPool) {
+	s := httptest.NewUnstartedServer(answer)
 	s.TLS = c
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
@@ -36,8 +40,8 @@ func serve(t testing.TB, c *tls.Config) (string, *x509.CertPool) {
 }
 
 // transport tries the cases of an endpoint, and returns the outcomes.
-func transport(t testing.TB, address string, roots *x509.CertPool) map[string]rehearsal.Outcome {
-	e, err := rehearse.NewEndpoint(address, roots)
+func transport(t testing.TB, address string, over rehearse.TLS) map[string]rehearsal.Outcome {
+	e, err := rehearse.NewEndpoint(address, over)
 	require.NoError(t, err)
 	defer e.Close()
 	k, err := jwe.GenerateKey("open", jwe.ECDHESA256KW)
@@ -78,17 +82,17 @@ func TestTransport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			address, roots := serve(t, c.config)
-			assert.Equal(t, c.want, transport(t, address, roots))
+			assert.Equal(t, c.want, transport(t, address, rehearse.TLS{Roots: roots}))
 		})
 	}
 	t.Run("a certificate of nobody", func(t *testing.T) {
 		address, _ := serve(t, nil)
-		assert.Equal(t, but("tls-now", "failed"), transport(t, address, x509.NewCertPool()))
+		assert.Equal(t, but("tls-now", "failed"), transport(t, address, rehearse.TLS{Roots: x509.NewCertPool()}))
 	})
 	t.Run("plain on this machine", func(t *testing.T) {
 		s := httptest.NewServer(http.NotFoundHandler())
 		defer s.Close()
-		for name, outcome := range transport(t, s.URL, nil) {
+		for name, outcome := range transport(t, s.URL, rehearse.TLS{}) {
 			assert.Equal(t, rehearsal.NotApplicable, outcome, name)
 		}
 	})
@@ -116,7 +120,7 @@ func TestHostileEndpoint(t *testing.T) {
 	s := httptest.NewServer(mux)
 	defer s.Close()
 	ask := func(ctx context.Context, path string) (rehearsal.Answer, error) {
-		e, err := rehearse.NewEndpoint(s.URL+path, nil)
+		e, err := rehearse.NewEndpoint(s.URL+path, rehearse.TLS{})
 		require.NoError(t, err)
 		defer e.Close()
 		return e.Send(ctx, rehearsal.Message{Body: []byte("sealed"), ContentType: "application/octet-stream"})
@@ -137,18 +141,18 @@ func TestHostileEndpoint(t *testing.T) {
 
 func TestAddresses(t *testing.T) {
 	for _, bad := range []string{"", "bank.example/echo", "ftp://bank.example/", "http://", "http://a b/", "://"} {
-		_, err := rehearse.NewEndpoint(bad, nil)
+		_, err := rehearse.NewEndpoint(bad, rehearse.TLS{})
 		assert.Error(t, err, bad)
 	}
 	for address, local := range map[string]bool{
 		"http://127.0.0.1:80/echo": true, "http://localhost/echo": true, "https://[::1]:8443/": true,
 		"https://bank.example/echo": false, "http://10.0.0.1/": false, "http://127.0.0.1.bank.example/": false,
 	} {
-		e, err := rehearse.NewEndpoint(address, nil)
+		e, err := rehearse.NewEndpoint(address, rehearse.TLS{})
 		require.NoError(t, err)
 		assert.Equal(t, local, e.Local(), address)
 	}
-	e, err := rehearse.NewEndpoint("https://user:secret@bank.example/echo?token=secret#secret", nil)
+	e, err := rehearse.NewEndpoint("https://user:secret@bank.example/echo?token=secret#secret", rehearse.TLS{})
 	require.NoError(t, err)
 	assert.Equal(t, "https://bank.example/echo", e.String())
 }

@@ -30,13 +30,13 @@ type Folder struct {
 
 // MakeFolder makes a folder with new keys, and what the endpoint has to trust at first: one
 // key if it is to rotate, and otherwise two.
-func MakeFolder(ctx context.Context, name string, partner *keyset.Set, rotates bool) (*Folder, error) {
+func MakeFolder(ctx context.Context, name string, partner *keyset.Set, profile rehearsal.Profile, rotates bool) (*Folder, error) {
 	f := &Folder{name: name}
 	if _, err := os.Stat(name); err == nil {
 		return nil, fmt.Errorf("%s exists: keys are never written over others; name another folder with -keys", name)
 	}
 	var err error
-	if f.Network, err = rehearsal.NewNetwork(partner, rehearsal.StandardPayments); err != nil {
+	if f.Network, err = rehearsal.NewNetwork(partner, profile); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(f.path("private"), 0o700); err != nil {
@@ -55,21 +55,25 @@ func MakeFolder(ctx context.Context, name string, partner *keyset.Set, rotates b
 		return nil, err
 	}
 	// Last: until it is there, the keys are not whole.
-	return f, os.WriteFile(f.path("private", "made"), []byte(f.Network.Made().Format(time.RFC3339)+"\n"), 0o600)
+	return f, os.WriteFile(f.path("private", "made"), fmt.Appendf(nil, "%s %s\n", f.Network.Made().Format(time.RFC3339), profile), 0o600)
 }
 
 // OpenFolder reads a folder that was made for the same.
-func OpenFolder(name string, partner *keyset.Set, rotates bool) (*Folder, error) {
+func OpenFolder(name string, partner *keyset.Set, profile rehearsal.Profile, rotates bool) (*Folder, error) {
 	f := &Folder{name: name}
 	made, err := os.ReadFile(f.path("private", "made"))
 	if err != nil {
 		return nil, err
 	}
-	at, err := time.Parse(time.RFC3339, strings.TrimSpace(string(made)))
+	date, madeFor, _ := strings.Cut(strings.TrimSpace(string(made)), " ")
+	at, err := time.Parse(time.RFC3339, date)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.path("private", "made"), err)
 	}
-	f.Network, err = rehearsal.ReadNetwork(partner.Format(), rehearsal.StandardPayments, at, func(name string) ([]byte, error) { return os.ReadFile(f.path("private", name)) })
+	if madeFor != string(profile) {
+		return nil, fmt.Errorf("the keys of %s are for profile %q: name another folder with -keys, or that profile", name, madeFor)
+	}
+	f.Network, err = rehearsal.ReadNetwork(partner.Format(), profile, at, func(name string) ([]byte, error) { return os.ReadFile(f.path("private", name)) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has no keys for %s: name another folder with -keys: %w", name, partner.Format(), err)
 	}

@@ -32,7 +32,7 @@ code { font-size: .9em; overflow-wrap: anywhere; }
 <body>
 <h1>Launch rehearsal of <code>{{.Endpoint}}</code></h1>
 <p class="verdict{{if or .Blocking (not .Ended)}} blocked{{end}}">{{.Verdict}}</p>
-<p>{{date .Began}}, {{.Format}}, {{len .Cases}} cases. Whether several keys are supported at once is shown by the cases of <code>keys/</code> and <code>rotation/</code>.</p>
+<p>{{date .Began}}, {{.Format}}, profile {{.Profile}}, {{len .Cases}} cases. Whether several keys are supported at once is shown by the cases of <code>keys/</code> and <code>rotation/</code>.</p>
 <table>
 <tr><th>whose key</th><th>name</th><th>fingerprint</th></tr>
 {{range .Keys}}<tr><td>{{.Whose}}</td><td>{{.Name}}</td><td><code>{{.ID}}</code></td></tr>
@@ -58,8 +58,8 @@ func (r *Report) HTML(w io.Writer) error { return page.Execute(w, r) }
 // Markdown writes the report as a document.
 func (r *Report) Markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Launch rehearsal of %s\n\n**%s**\n\n%s, %s, %d cases: %d held, %d failed, %d not tried, %d not applicable.\n\n", cell(r.Endpoint), r.Verdict(),
-		r.Began.UTC().Format("2006-01-02 15:04 UTC"), r.Format, len(r.Cases), r.Count("held"), r.Count("failed"), r.Count("not tried"), r.Count("not applicable"))
+	fmt.Fprintf(&b, "# Launch rehearsal of %s\n\n**%s**\n\n%s, %s, profile %s, %d cases: %d held, %d failed, %d not tried, %d not applicable.\n\n", cell(r.Endpoint), r.Verdict(),
+		r.Began.UTC().Format("2006-01-02 15:04 UTC"), r.Format, r.Profile, len(r.Cases), r.Count("held"), r.Count("failed"), r.Count("not tried"), r.Count("not applicable"))
 	b.WriteString("| whose key | name | fingerprint |\n|---|---|---|\n")
 	for _, k := range r.Keys {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", k.Whose, cell(k.Name), cell(string(k.ID)))

@@ -16,6 +16,7 @@ type Report struct {
 	Endpoint string    `json:"endpoint"` // without user and query
 	Began    time.Time `json:"began"`
 	Format   string    `json:"format"`
+	Profile  string    `json:"profile"`
 	Ended    bool      `json:"ended"` // false if the rehearsal was stopped
 	Keys     []Key     `json:"keys"`
 	Cases    []Line    `json:"cases"`

@@ -21,7 +21,7 @@ func result(name string, level rehearsal.Level, outcome rehearsal.Outcome, saw s
 
 // reportOf is a report of cases with what a hostile endpoint can send.
 func reportOf(ended bool, results ...rehearsal.Result) *rehearse.Report {
-	r := &rehearse.Report{Endpoint: "http://127.0.0.1:8080/echo", Began: time.Date(2027, 1, 1, 9, 0, 0, 0, time.UTC), Format: "openpgp", Ended: ended,
+	r := &rehearse.Report{Endpoint: "http://127.0.0.1:8080/echo", Began: time.Date(2027, 1, 1, 9, 0, 0, 0, time.UTC), Format: "openpgp", Profile: "standard-payments", Ended: ended,
 		Keys: []rehearse.Key{{Whose: "endpoint", Name: "<b>Bank</b> | [x](javascript:alert)", ID: "ABCD"}}}
 	for _, one := range results {
 		r.Cases = append(r.Cases, rehearse.NewLine(one))
