@@ -2,27 +2,22 @@ package command
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
 	"log"
-	"math/big"
 	"net/http/httptest"
 	"net/http/httputil"
 	neturl "net/url"
 	"os"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealwax/sealwax/examples/sealctl/rehearse"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -68,16 +63,12 @@ func TestRehearseTheOlderProfile(t *testing.T) {
 // overTLS starts an endpoint that demands a client certificate in front of another, and
 // writes what the network needs: ca.pem, client.pem, client.key.
 func overTLS(t *testing.T, url string, auth tls.ClientAuthType) string {
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	own, err := rehearse.MakeCertificate("network")
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "network"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &k.PublicKey, k)
-	require.NoError(t, err)
-	key, err := x509.MarshalPKCS8PrivateKey(k)
+	key, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
 	require.NoError(t, err)
 	known := x509.NewCertPool()
-	read, err := x509.ParseCertificate(der)
+	read, err := x509.ParseCertificate(own.Certificate[0])
 	require.NoError(t, err)
 	known.AddCert(read)
 	behind, err := neturl.Parse(url)
@@ -88,7 +79,7 @@ func overTLS(t *testing.T, url string, auth tls.ClientAuthType) string {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	for name, block := range map[string]*pem.Block{
-		"ca.pem": {Type: "CERTIFICATE", Bytes: s.Certificate().Raw}, "client.pem": {Type: "CERTIFICATE", Bytes: der}, "client.key": {Type: "PRIVATE KEY", Bytes: key},
+		"ca.pem": {Type: "CERTIFICATE", Bytes: s.Certificate().Raw}, "client.pem": {Type: "CERTIFICATE", Bytes: own.Certificate[0]}, "client.key": {Type: "PRIVATE KEY", Bytes: key},
 	} {
 		require.NoError(t, os.WriteFile(name, pem.EncodeToMemory(block), 0o600))
 	}

@@ -85,14 +85,17 @@ func asksFor(c *tls.Config, shown *tls.Certificate) (asked *atomic.Bool) {
 	return asked
 }
 
-// strangersCertificate is made on the spot, and signed by nobody else.
-func strangersCertificate() (*tls.Certificate, error) {
+func strangersCertificate() (*tls.Certificate, error) { return MakeCertificate("stranger") }
+
+// MakeCertificate makes a client certificate that nobody else has signed. It is good for an
+// hour.
+func MakeCertificate(name string) (*tls.Certificate, error) {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "stranger.rehearsal.invalid"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name + ".rehearsal.invalid"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}

@@ -1,18 +1,12 @@
 package rehearse_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"maps"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,17 +17,13 @@ import (
 
 // certificate is the network's own, and what an endpoint verifies it with.
 func certificate(t testing.TB) (*tls.Certificate, *x509.CertPool) {
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	own, err := rehearse.MakeCertificate("network")
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "network"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &k.PublicKey, k)
-	require.NoError(t, err)
-	read, err := x509.ParseCertificate(der)
+	read, err := x509.ParseCertificate(own.Certificate[0])
 	require.NoError(t, err)
 	pool := x509.NewCertPool()
 	pool.AddCert(read)
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: k}, pool
+	return own, pool
 }
 
 // Where nobody signs, the endpoint has to know who calls.
