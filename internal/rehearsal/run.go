@@ -58,11 +58,12 @@ func (h *Rehearsal) Run(ctx context.Context) (results []Result, err error) {
 	}
 	planned, last := r.plan()
 	for i, stage := range stages[:last+1] {
-		if r.Install == nil && len(planned[i]) == 0 && r.Only != nil {
+		wanted := r.Only == nil || r.Only(stage.change.Name)
+		if r.Install == nil && len(planned[i]) == 0 && !wanted {
 			continue
 		}
 		// Steps before one that is wanted are taken too: the owner installs one thing at a time.
-		change, err := r.enter(ctx, stage, r.Only == nil || r.Only(stage.change.Name))
+		change, err := r.enter(ctx, stage, wanted)
 		results = append(results, change...)
 		if err != nil {
 			return results, err
