@@ -2,8 +2,8 @@
 //
 // A [Key] is one CryptoKeyVersion, and a [keyset.Remote]. In manifests its source is
 // "gcpkms:projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/1"; [Opener]
-// opens it for JOSE. It is a module of its own, so that the client comes only to programs
-// that use it.
+// opens it for JOSE, and package openpgp for OpenPGP. It is a module of its own, so that the
+// client comes only to programs that use it.
 package gcpkms
 
 import (
@@ -41,6 +41,8 @@ var _ keyset.Remote = (*Key)(nil)
 
 // An operation is what the algorithm of a key version fixes.
 type operation struct {
+	name string // as the service has it
+
 	sign, pss, raw bool        // raw: the DigestInfo is ours
 	hash           crypto.Hash // zero for any, and for Ed25519
 }
@@ -86,6 +88,7 @@ func Open(ctx context.Context, client *kms.KeyManagementClient, name string) (*K
 func operationOf(a kmspb.CryptoKeyVersion_CryptoKeyVersionAlgorithm) (operation, error) {
 	name := a.String()
 	o := operation{
+		name: name,
 		sign: strings.Contains(name, "_SIGN_"),
 		pss:  strings.Contains(name, "_PSS_"),
 		raw:  strings.Contains(name, "_RAW_PKCS1_"),
@@ -123,6 +126,31 @@ func (k *Key) Undecryptable(err error) bool {
 	return errors.Is(err, remote.ErrCiphertext) || status.Code(err) == codes.InvalidArgument
 }
 
+// SignsOpenPGP returns an error that wraps [errors.ErrUnsupported], and says what to make
+// instead, if the key does not sign as OpenPGP does here: with SHA-384. It does not ask the
+// service.
+func (k *Key) SignsOpenPGP() error {
+	if !k.does.sign {
+		return fmt.Errorf("gcpkms: key %s decrypts with RSA-OAEP: OpenPGP needs PKCS #1 v1.5, which Cloud KMS does not do; decrypt with a key elsewhere: %w", k.name, errors.ErrUnsupported)
+	}
+	scheme, hash, err := remote.Signature(k.public, make([]byte, crypto.SHA384.Size()), crypto.SHA384)
+	if err == nil {
+		err = k.signs(scheme, hash)
+	}
+	if err != nil {
+		return fmt.Errorf("gcpkms: key %s: %w; for OpenPGP make one for RSA_SIGN_RAW_PKCS1_* or EC_SIGN_P384_SHA384", k.name, err)
+	}
+	return nil
+}
+
+// signs returns an error if the algorithm of the key is another one.
+func (k *Key) signs(scheme remote.Scheme, hash crypto.Hash) error {
+	if k.does.hash != 0 && hash != k.does.hash || (scheme == remote.PSS) != k.does.pss {
+		return fmt.Errorf("it is for %s, and does not sign by %v with %v: %w", k.does.name, scheme, hash, errors.ErrUnsupported)
+	}
+	return nil
+}
+
 type signer struct {
 	*Key
 	ctx context.Context
@@ -130,11 +158,11 @@ type signer struct {
 
 func (s *signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	scheme, hash, err := remote.Signature(s.public, digest, opts)
+	if err == nil {
+		err = s.signs(scheme, hash)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("gcpkms: key %s: %w", s.name, err)
-	}
-	if s.does.hash != 0 && hash != s.does.hash || (scheme == remote.PSS) != s.does.pss {
-		return nil, fmt.Errorf("gcpkms: key %s does not sign by %v with %v: %w", s.name, scheme, hash, errors.ErrUnsupported)
 	}
 	request := &kmspb.AsymmetricSignRequest{Name: s.name}
 	switch {

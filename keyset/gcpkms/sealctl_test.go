@@ -59,7 +59,8 @@ func TestSealctl(t *testing.T) {
 	p := sealctltest.Build(t, secret, "SSL_CERT_FILE="+roots, "HTTPS_PROXY="+proxy.URL, "GOOGLE_APPLICATION_CREDENTIALS="+login)
 	source := func(key string) string { return "gcpkms:" + nameOf(key) }
 	p.Exchange(sealctltest.Keys{Sign: source("p256"), Read: source("oaep"), Next: source("p384")})
-	p.Fails("no key of this service is for OpenPGP", "rotate", "pgp.json", "init", source("raw")+"?certificate=own.asc")
+	p.Run("keygen", "-format", "pgp", "-name", "Bank <keys@bank.example>", "-o", "own.asc")
+	p.Fails("OpenPGP needs PKCS #1 v1.5, which Cloud KMS does not do", "rotate", "pgp.json", "init", source("oaep")+"?certificate=own.asc")
 	p.Fails("no such version", "check", source("none"))
 }
 
