@@ -13,11 +13,8 @@ import (
 type Pair struct {
 	Name   string
 	Kinds  [2]Kind
-	Before func() error // if not nil, called before each message, on nobody's time
-
-	// Do is what is timed. It returns an error if what comes of the message is not what the
-	// pair is about.
-	Do func(ctx context.Context, message []byte) error
+	Before func() error                                    // if not nil, called before each message, on nobody's time
+	Do     func(ctx context.Context, message []byte) error // what is timed
 }
 
 // A Kind is messages of one kind. Each round takes one of them, so that it is the kind that
@@ -25,6 +22,7 @@ type Pair struct {
 type Kind struct {
 	Name     string
 	Messages [][]byte
+	Want     func(error) error // says what is wrong with what came of a message; nil wants no error
 }
 
 // Samples are times in nanoseconds, one a round.
@@ -65,7 +63,7 @@ func (m Method) Measure(ctx context.Context, p Pair) (*Samples, error) {
 		}
 		for _, i := range draw.Perm(len(slots)) {
 			slot := slots[i]
-			took, err := m.time(ctx, p, slot.kind.Messages[draw.IntN(len(slot.kind.Messages))])
+			took, err := m.time(ctx, p, slot.kind, draw.IntN(len(slot.kind.Messages)))
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", p.Name, slot.kind.Name, err)
 			}
@@ -77,13 +75,17 @@ func (m Method) Measure(ctx context.Context, p Pair) (*Samples, error) {
 	return &s, nil
 }
 
-func (m Method) time(ctx context.Context, p Pair, message []byte) (time.Duration, error) {
+func (m Method) time(ctx context.Context, p Pair, k Kind, i int) (time.Duration, error) {
 	if p.Before != nil {
 		if err := p.Before(); err != nil {
 			return 0, err
 		}
 	}
 	began := m.Now()
-	err := p.Do(ctx, message)
-	return m.Now() - began, err
+	err := p.Do(ctx, k.Messages[i])
+	took := m.Now() - began
+	if k.Want != nil {
+		err = k.Want(err)
+	}
+	return took, err
 }

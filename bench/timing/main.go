@@ -1,0 +1,28 @@
+// Command timing tells what can be told apart by how long it takes to open it: see package
+// internal/timing, which judges it. It is no test: machines differ, and a person reads it.
+//
+//	cd bench && go run ./timing                      # every pair, some minutes
+//	cd bench && go run ./timing -pair 'PKCS #1 v1.5' # pairs whose names match
+//
+// Pairs of keys on a token are those of keyset/pkcs11/timing, which needs cgo.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/sealwax/sealwax/internal/timing"
+)
+
+func main() { timing.Main(os.Args[1:], pairs) }
+
+func pairs(ctx context.Context) (all []timing.Pair, err error) {
+	for _, list := range []func(context.Context) ([]timing.Pair, error){unwrapping, bodies, keys, signers} {
+		some, err := list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
