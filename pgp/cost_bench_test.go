@@ -3,9 +3,7 @@ package pgp_test
 import (
 	"bytes"
 	"context"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/stretchr/testify/require"
@@ -87,38 +85,4 @@ func chunkOctet16(b *testing.B, k *pgp.Key) []byte {
 	at := bytes.LastIndex(sealed, []byte{2, 9, 2})
 	sealed[at+3] = 16
 	return sealed
-}
-
-// The time of a message of which the RSA session key conforms but the body does
-// not open, and of one of which it does not conform: medians and quartiles in
-// microseconds, and how the medians compare. What remains is the standard
-// library's parsing of the padding.
-//
-//	go test -run - -bench Timing -benchtime 2000x ./pgp
-func BenchmarkTimingOfUnwrap(b *testing.B) {
-	e := newEnvelope(b, pgp.Config{Own: active(b, bankRSA()), Peer: active(b, public(partner()))})
-	f := newForger(b, bankRSA())
-	session, data := f.pkesk(), f.seipd(literalPacket(make([]byte, 4096)))
-	cases := [2][]byte{
-		append(bytes.Clone(session), flip(data, len(data)-5)...),
-		append(flip(session, len(session)-9), data...),
-	}
-	var times [2][]time.Duration
-	for b.Loop() {
-		for i, sealed := range cases {
-			start := time.Now()
-			_, err := e.Open(context.Background(), sealed)
-			times[i] = append(times[i], time.Since(start))
-			require.Error(b, err)
-		}
-	}
-	var medians [2]float64
-	for i, name := range []string{"conforming", "not"} {
-		slices.Sort(times[i])
-		n := len(times[i])
-		medians[i] = float64(times[i][n/2].Nanoseconds()) / 1e3
-		b.ReportMetric(medians[i], name+"-median-us")
-		b.ReportMetric(float64((times[i][n*3/4]-times[i][n/4]).Nanoseconds())/1e3, name+"-iqr-us")
-	}
-	b.ReportMetric(medians[0]/medians[1], "ratio")
 }

@@ -29,9 +29,9 @@
 // A session key that does not decrypt is replaced with a random one, and the
 // body is decrypted all the same: error, outcome, and work are those of a
 // session key that does. What remains is how the standard library parses the
-// padding, some nanoseconds in milliseconds; BenchmarkTimingOfUnwrap shows it. A
-// key on Curve25519 has no such weakness, and is what to choose where the
-// partner allows it.
+// padding, some nanoseconds in milliseconds; bench/timing measures it. A key on
+// Curve25519 has no such weakness, and is what to choose where the partner
+// allows it.
 //
 // The message grammar, the choice of keys, and the judgement of signatures are
 // this package's own. Packets, keys, and public-key cryptography are those of

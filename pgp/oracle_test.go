@@ -10,12 +10,12 @@ import (
 	"hash"
 	"io"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/timing"
 	"github.com/sealwax/sealwax/pgp"
 )
 
@@ -157,30 +157,31 @@ func (c *countingSeeker) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// The exploit as it is: the time of a right guess to that of a wrong one.
+// The exploit as it is: right guesses against wrong ones, judged as package timing does.
+// They are told apart if zero is not between low and high.
 //
-//	go test -run - -bench CarrierGuesses -benchtime 30x ./pgp
+//	go test -run - -bench CarrierGuesses -benchtime 300x ./pgp
 func BenchmarkCarrierGuesses(b *testing.B) {
 	for name, size := range map[string]int{"64KiB": 64 << 10, "1MiB": 1 << 20, "6MiB": 6 << 20} {
 		ours, c := recorded(b, size)
 		right, wrong := c.guess(3, 0, 'D'), c.guess(3, 0, 'E')
-		for way, call := range map[string]func([]byte) error{
-			"Open": func(m []byte) error { _, err := ours.Open(context.Background(), m); return err },
-			"OpenTo": func(m []byte) error {
-				_, err := ours.OpenTo(context.Background(), io.Discard, bytes.NewReader(m))
+		for way, call := range map[string]func(context.Context, []byte) error{
+			"Open": timing.Open(ours),
+			"OpenTo": func(ctx context.Context, m []byte) error {
+				_, err := ours.OpenTo(ctx, io.Discard, bytes.NewReader(m))
 				return err
 			},
 		} {
 			b.Run(way+"/"+name, func(b *testing.B) {
-				best := [2]time.Duration{time.Hour, time.Hour}
-				for b.Loop() {
-					for i, m := range [][]byte{right, wrong} {
-						start := time.Now()
-						require.Error(b, call(m))
-						best[i] = min(best[i], time.Since(start))
-					}
-				}
-				b.ReportMetric(float64(best[0])/float64(best[1]), "right/wrong")
+				p := timing.Pair{Name: way + ", " + name, Do: call, Kinds: [2]timing.Kind{
+					{Name: "right", Messages: [][]byte{right}, Want: timing.Rejected(envelope.Corrupt)},
+					{Name: "wrong", Messages: [][]byte{wrong}, Want: timing.Rejected(envelope.Corrupt)}}}
+				s, err := timing.Method{Rounds: b.N, Now: timing.Clock()}.Measure(b.Context(), p)
+				require.NoError(b, err)
+				r := timing.Compare(s.First, s.Second, timing.Confidence)
+				b.ReportMetric(r.Difference, "difference-ns")
+				b.ReportMetric(r.Low, "low-ns")
+				b.ReportMetric(r.High, "high-ns")
 			})
 		}
 	}
