@@ -9,12 +9,18 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/sealwax/sealwax/internal/timing"
 )
 
-func main() { timing.Main(os.Args[1:], pairs) }
+func main() {
+	if err := timing.Run(context.Background(), os.Stdout, os.Args[1:], pairs); err != nil {
+		fmt.Fprintln(os.Stderr, "timing:", err)
+		os.Exit(1)
+	}
+}
 
 func pairs(ctx context.Context) (all []timing.Pair, err error) {
 	for _, list := range []func(context.Context) ([]timing.Pair, error){unwrapping, bodies, keys, signers} {

@@ -5,23 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"runtime"
 	"time"
 )
 
-// Main is a command that measures and prints the pairs that list returns. It does not
-// return.
-func Main(args []string, list func(context.Context) ([]Pair, error)) {
-	if err := Run(context.Background(), os.Stdout, args, list); err != nil {
-		fmt.Fprintln(os.Stderr, "timing:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
-
-// Run is Main with where it prints, and an error.
+// Run is a command with the arguments args: it measures the pairs that list returns, and
+// prints them.
 func Run(ctx context.Context, w io.Writer, args []string, list func(context.Context) ([]Pair, error)) error {
 	flags := flag.NewFlagSet("timing", flag.ContinueOnError)
 	m := Method{Now: Clock()}
