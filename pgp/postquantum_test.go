@@ -247,8 +247,8 @@ func headerOf(t testing.TB, p []byte) int {
 // Whatever is changed in a session key, no key of ours decrypts it, and nothing says how far
 // decryption came: a bad ciphertext of ML-KEM gives a key (FIPS 203, implicit rejection).
 func TestDamagedMLKEM(t *testing.T) {
-	ours, theirs := conversation(t, bankPQ(), partPQ())
-	ours = newEnvelope(t, pgp.Config{Own: active(t, bankPQ()), Peer: active(t, public(partPQ())), Encoding: pgp.Binary})
+	_, theirs := conversation(t, bankPQ(), partPQ())
+	ours := newEnvelope(t, pgp.Config{Own: active(t, bankPQ()), Peer: active(t, public(partPQ())), Encoding: pgp.Binary})
 	sessions, data := splitPackets(t, seal(t, ours, body))
 	require.Len(t, sessions, 1)
 	s := sessions[0]

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -187,13 +186,8 @@ func tryDamaged(ctx context.Context, r *run) (Outcome, string, error) {
 const tooLarge = 24 << 20 // octets
 
 func tryTooLarge(ctx context.Context, r *run) (Outcome, string, error) {
-	noise := make([]byte, tooLarge/4*3)
-	_, _ = rand.Read(noise)
 	q := newRequest("hello")
-	m := Message{encoded(noise), contentTypePGP}
-	if r.Network.format == keyset.JOSE {
-		m.ContentType = contentTypeJOSE
-	}
+	m := Message{bytes.Repeat([]byte("QUJD"), tooLarge/4), r.either(contentTypePGP, contentTypeJOSE)}
 	x, err := r.deliver(ctx, q, m)
 	if err != nil {
 		return "", "", err
