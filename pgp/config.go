@@ -73,6 +73,14 @@ type Config struct {
 	// GnuPG 2.2 names none.
 	RequireBound bool
 
+	// RequirePostQuantum asks for messages that hold against a quantum computer as well.
+	// With [keyset.Encryption], Seal encrypts to post-quantum keys alone, and Open rejects
+	// messages that named another recipient. With [keyset.Signing], at least one signature
+	// that counts has to be post-quantum, in both directions. Seal returns an error that
+	// wraps [envelope.ErrNoKey] and names the keys that are not; Open rejects with
+	// [envelope.Forbidden]. See [envelope.Message].PostQuantum for what it can say.
+	RequirePostQuantum keyset.Use
+
 	// SealContext and OpenContext keep conversations under the same keys
 	// apart: an order from a refund, a request from a reply. Seal signs
 	// SealContext with each message, in the notation
@@ -100,6 +108,7 @@ type Envelope struct {
 	encoding                 Encoding
 	maxSize, maxStream       int64
 	requireBound             bool
+	postQuantum              keyset.Use
 	sealContext, openContext string
 	sha1Certificates         bool
 }
@@ -124,6 +133,8 @@ func New(c Config) (*Envelope, error) {
 		Observe: c.Observe,
 		Now:     c.Now,
 
+		PostQuantum: c.RequirePostQuantum,
+
 		Evidence:  waiveEvidence,
 		Unsigned:  waiveUnsigned,
 		Forgetful: waiveForgetful,
@@ -139,9 +150,12 @@ func New(c Config) (*Envelope, error) {
 	if c.Encoding > Binary {
 		errs = append(errs, fmt.Errorf("unknown Encoding %d", c.Encoding))
 	}
+	if c.RequirePostQuantum&^(keyset.Signing|keyset.Encryption) != 0 {
+		errs = append(errs, fmt.Errorf("RequirePostQuantum of %d", c.RequirePostQuantum))
+	}
 	errs = append(errs, exchange.CheckContexts(c.SealContext, c.OpenContext))
-	if err == nil && x.Waived(waiveUnsigned) && (c.RequireBound || c.OpenContext != "" || c.MaxAge != 0) {
-		errs = append(errs, errors.New("InsecureUnsigned beside RequireBound, OpenContext, or MaxAge, which ask something of a signature"))
+	if err == nil && x.Waived(waiveUnsigned) && (c.RequireBound || c.OpenContext != "" || c.MaxAge != 0 || c.RequirePostQuantum&keyset.Signing != 0) {
+		errs = append(errs, errors.New("InsecureUnsigned beside RequireBound, OpenContext, MaxAge, or RequirePostQuantum, which ask something of a signature"))
 	}
 	if err == nil && x.Waived(waiveEvidence) && !x.Waived(waiveUnsigned) {
 		errs = append(errs, errors.New("InsecureUnsignedEvidence without InsecureUnsigned: no message opens without a signature"))
@@ -155,6 +169,7 @@ func New(c Config) (*Envelope, error) {
 		maxSize:          size,
 		maxStream:        stream,
 		requireBound:     c.RequireBound,
+		postQuantum:      c.RequirePostQuantum,
 		sealContext:      c.SealContext,
 		openContext:      c.OpenContext,
 		sha1Certificates: x.Waived(waiveSHA1Certificates),

@@ -43,7 +43,7 @@ func (e *Envelope) OpenTo(ctx context.Context, dst io.Writer, sealed io.ReadSeek
 		if err != nil {
 			return nil, err
 		}
-		if err := c.Remember(m); err != nil {
+		if err := c.Admit(m); err != nil {
 			return nil, err
 		}
 		return m, s.release(dst)

@@ -111,6 +111,58 @@ func TestWorthOfAMessage(t *testing.T) {
 	assert.Equal(t, keyset.Signing, open(t, e, f.message(literalPacket(body), signaturePacket(t, partPQ(), body, nil))).PostQuantum, "a hidden recipient")
 }
 
+// An envelope can demand it: a message that is worth less is not sealed, and not opened, and
+// nothing is written of it.
+func TestRequirePostQuantum(t *testing.T) {
+	const both = keyset.Signing | keyset.Encryption
+	for name, tt := range map[string]struct {
+		demand      keyset.Use
+		signers, to []*pgp.Key
+		holds       bool
+	}{
+		"all":                         {both, []*pgp.Key{partPQ()}, []*pgp.Key{bankPQ()}, true},
+		"one of two signatures":       {both, []*pgp.Key{partPQ(), partRSA()}, []*pgp.Key{bankPQ()}, true},
+		"an RSA signature":            {both, []*pgp.Key{partRSA()}, []*pgp.Key{bankPQ()}, false},
+		"to RSA too":                  {both, []*pgp.Key{partPQ()}, []*pgp.Key{bankPQ(), bankRSA()}, false},
+		"to RSA, nobody minds":        {keyset.Signing, []*pgp.Key{partPQ()}, []*pgp.Key{bankRSA()}, true},
+		"signed by RSA, nobody minds": {keyset.Encryption, []*pgp.Key{partRSA()}, []*pgp.Key{bankPQ()}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			certificates := func(keys []*pgp.Key) (out []*pgp.Key) {
+				for _, k := range keys {
+					out = append(out, public(k))
+				}
+				return out
+			}
+			demanding := newEnvelope(t, pgp.Config{Own: active(t, tt.signers...), Peer: active(t, certificates(tt.to)...), RequirePostQuantum: tt.demand})
+			var dst bytes.Buffer
+			_, err := demanding.Seal(t.Context(), body)
+			streamed := demanding.SealTo(t.Context(), &dst, bytes.NewReader(body))
+			if tt.holds {
+				assert.NoError(t, err)
+				assert.NoError(t, streamed)
+			} else {
+				assert.ErrorIs(t, err, envelope.ErrNoKey)
+				assert.ErrorContains(t, err, "RequirePostQuantum")
+				assert.ErrorIs(t, streamed, envelope.ErrNoKey)
+				assert.Zero(t, dst.Len(), "something was written")
+			}
+			lax := newEnvelope(t, pgp.Config{Own: active(t, tt.signers...), Peer: active(t, certificates(tt.to)...)})
+			e := newEnvelope(t, pgp.Config{Own: active(t, tt.to...), Peer: active(t, certificates(tt.signers)...), RequirePostQuantum: tt.demand})
+			if sealed := seal(t, lax, body); tt.holds {
+				open(t, e, sealed)
+			} else {
+				rejected(t, e, sealed, envelope.Forbidden)
+			}
+		})
+	}
+	for _, c := range []pgp.Config{{RequirePostQuantum: 4}, {RequirePostQuantum: keyset.Signing, Waive: []envelope.Waiver{pgp.InsecureUnsigned("test")}}} {
+		c.Own, c.Peer = active(t, bankPQ()), active(t, public(partPQ()))
+		_, err := pgp.New(c)
+		assert.ErrorContains(t, err, "RequirePostQuantum")
+	}
+}
+
 func TestPostQuantumMessages(t *testing.T) {
 	for name, pair := range map[string][2]*pgp.Key{"both": {bankPQ(), partPQ()}, "to one that is not": {bankPQ(), partner()}, "by one that is not": {bank(), partPQ()}} {
 		t.Run(name, func(t *testing.T) {

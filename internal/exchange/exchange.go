@@ -54,6 +54,9 @@ type Config struct {
 	// evidence all the same, because the transport says who the partner is.
 	Evidence string
 
+	// PostQuantum is what has to be so of every message, sealed and opened.
+	PostQuantum keyset.Use
+
 	// Unsigned names the waiver under which a message needs no signature, and
 	// Forgetful the one under which a message is accepted that is older than the
 	// memory of messages.
@@ -323,7 +326,7 @@ func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]b
 			}
 			e.Keys = append(e.Keys, s.use)
 		}
-		e.PostQuantum = postQuantum(e.Keys, keyset.Encryption, true) | postQuantum(e.Keys, keyset.Signing, false)
+		e.PostQuantum = worth(e.Keys)
 	}
 	x.observe(ctx, e, start)
 	return out, err
@@ -332,7 +335,7 @@ func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]b
 // Open runs f as one Open of a message of the given size: f fills in the
 // Message but for its times, waivers, and format; uses are recorded if the
 // message is accepted with at least one signature, and the observer is told. A message
-// that was accepted before is rejected last; see [Call.Remember].
+// that was accepted before is rejected last; see [Call.Admit].
 func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelope.Message, error)) (*envelope.Message, error) {
 	start := time.Now()
 	c, err := x.begin(ctx)
@@ -344,7 +347,7 @@ func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelop
 		m, err = f(c)
 	}
 	if err == nil {
-		err = c.Remember(m)
+		err = c.Admit(m)
 	}
 	e := envelope.Event{Op: "open", Format: x.c.Format, Size: size, Err: err}
 	if c != nil {
@@ -360,31 +363,11 @@ func (x *Exchange) Open(ctx context.Context, size int64, f func(*Call) (*envelop
 		}
 		e.Keys = append(e.Keys, m.Signers...)
 		e.Waived = c.waived
-		m.PostQuantum |= postQuantum(m.Signers, keyset.Signing, false)
 		e.PostQuantum = m.PostQuantum
 		x.record(m, c.At, evidence)
 	}
 	x.observe(ctx, e, start)
 	return m, err
-}
-
-// postQuantum returns use if one of the keys in that use is post-quantum, or if all of them
-// are.
-func postQuantum(keys []envelope.KeyUse, use keyset.Use, all bool) keyset.Use {
-	yes, no := 0, 0
-	for _, k := range keys {
-		switch {
-		case k.Use != use:
-		case k.PostQuantum:
-			yes++
-		default:
-			no++
-		}
-	}
-	if yes == 0 || all && no != 0 {
-		return 0
-	}
-	return use
 }
 
 // record counts an opened message once for each key. A message that nobody whom we

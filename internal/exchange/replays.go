@@ -27,11 +27,19 @@ func (x *Exchange) checkReplays() error {
 	return nil
 }
 
-// Remember enters a message into the memory of those that were accepted. It returns a
-// rejection if it was accepted before, and an error of ours if that is not known. It is
-// called when everything else about the message holds: whoever writes a payload calls it
-// before the first byte, and otherwise Open does. It asks once.
-func (c *Call) Remember(m *envelope.Message) error {
+// Admit has the last word on a message of which everything else holds: whoever writes a
+// payload calls it before the first byte, and otherwise Open does. It returns a rejection if
+// the message is worth less than is demanded, or was accepted before, and an error of ours if
+// that is not known. It asks the memory once.
+func (c *Call) Admit(m *envelope.Message) error {
+	if err := c.judgeWorth(m); err != nil {
+		return err
+	}
+	return c.remember(m)
+}
+
+// remember enters a message into the memory of those that were accepted.
+func (c *Call) remember(m *envelope.Message) error {
 	if c.x.c.Replays == nil || c.remembered {
 		return nil
 	}

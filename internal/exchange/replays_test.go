@@ -202,7 +202,7 @@ func TestRememberAsksOnce(t *testing.T) {
 	require.NoError(t, err)
 	m, err := x.Open(t.Context(), 1, func(c *exchange.Call) (*envelope.Message, error) {
 		m := accepted()
-		return m, errors.Join(c.Remember(m), c.Remember(m))
+		return m, errors.Join(c.Admit(m), c.Admit(m))
 	})
 	require.NoError(t, err)
 	assert.NotNil(t, m)
