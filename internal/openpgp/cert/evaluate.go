@@ -238,6 +238,9 @@ func newComponent(p Part, primary bool, by *selfSig) *Component {
 	}
 	// Who can make us decrypt PKCS #1 v1.5 must not come near to signing.
 	k.Dual = k.HasPrivate() && k.bits != 0 && k.Sign && k.Encrypt && !k.Flagless
+	if k.Private != nil && strings.HasPrefix(k.Name, "SLH-DSA") { // it is verified, from partners
+		k.Weak = "a private key of " + k.Name + ", which takes seconds to sign"
+	}
 	if k.Private != nil && strings.Contains(k.Name, "Brainpool") {
 		k.Weak = "a private key on " + k.Name + ", with which the library does not work in constant time"
 	}
