@@ -148,6 +148,9 @@ func TestRehearse(t *testing.T) {
 	shown := map[string]map[string]rehearse.Line{}
 	for _, e := range endpoints() {
 		t.Run(e.name, func(t *testing.T) {
+			if e.slow && testing.Short() {
+				t.Skip("a minute and a half")
+			}
 			t.Chdir(t.TempDir())
 			require.NoError(t, os.WriteFile("step", []byte(step), 0o700))
 			makeKeys(t, e.jose)
