@@ -32,10 +32,7 @@ type exchange struct {
 // exchange seals a letter and sends it.
 func (r *run) exchange(ctx context.Context, q request, l letter) (*exchange, error) {
 	if l.payload == nil {
-		l.payload = []byte(q.text())
-		if r.Payload != nil {
-			l.payload = r.Payload
-		}
+		l.payload = r.payload(q)
 	}
 	m, err := r.seal(l)
 	if err != nil {

@@ -175,6 +175,18 @@ func appendMPI(b, n []byte) []byte {
 	return append(b, n...)
 }
 
+// subkeyOf makes a subkey of a private key that is new.
+func subkeyOf(priv *packet.PrivateKey, version int) (Part, error) {
+	priv.IsSubkey = true
+	if version == 6 {
+		if err := priv.UpgradeToV6(); err != nil {
+			return Part{}, err
+		}
+	}
+	p := Part{pub: &priv.PublicKey, priv: priv}
+	return p, p.encodePublic()
+}
+
 // newSubkey makes a key pair of the kind of like. The library makes elliptic
 // curve keys only with a whole entity around them.
 func newSubkey(like *packet.PublicKey, version int, at time.Time) (Part, error) {
@@ -189,15 +201,7 @@ func newSubkey(like *packet.PublicKey, version int, at time.Time) (Part, error) 
 		if err != nil {
 			return Part{}, err
 		}
-		priv := packet.NewRSAPrivateKey(at, key)
-		priv.IsSubkey = true
-		if version == 6 {
-			if err := priv.UpgradeToV6(); err != nil {
-				return Part{}, err
-			}
-		}
-		p := Part{pub: &priv.PublicKey, priv: priv}
-		return p, p.encodePublic()
+		return subkeyOf(packet.NewRSAPrivateKey(at, key), version)
 	case packet.PubKeyAlgoMlkem768X25519, packet.PubKeyAlgoMlkem1024X448:
 		return newMLKEM(like.PubKeyAlgo, version, at)
 	case packet.PubKeyAlgoX25519:

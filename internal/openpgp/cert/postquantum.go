@@ -44,13 +44,5 @@ func newMLKEM(algorithm packet.PublicKeyAlgorithm, version int, at time.Time) (P
 	if err != nil {
 		return Part{}, err
 	}
-	priv := packet.NewDecrypterPrivateKey(at, key)
-	priv.IsSubkey = true
-	if version == 6 {
-		if err := priv.UpgradeToV6(); err != nil {
-			return Part{}, err
-		}
-	}
-	p := Part{pub: &priv.PublicKey, priv: priv}
-	return p, p.encodePublic()
+	return subkeyOf(packet.NewDecrypterPrivateKey(at, key), version)
 }
