@@ -108,7 +108,6 @@ type Envelope struct {
 	encoding                 Encoding
 	maxSize, maxStream       int64
 	requireBound             bool
-	postQuantum              keyset.Use
 	sealContext, openContext string
 	sha1Certificates         bool
 }
@@ -169,7 +168,6 @@ func New(c Config) (*Envelope, error) {
 		maxSize:          size,
 		maxStream:        stream,
 		requireBound:     c.RequireBound,
-		postQuantum:      c.RequirePostQuantum,
 		sealContext:      c.SealContext,
 		openContext:      c.OpenContext,
 		sha1Certificates: x.Waived(waiveSHA1Certificates),

@@ -129,17 +129,17 @@ func (e *Envelope) parties(c *exchange.Call) (signers, recipients []sealingKey, 
 			c.SealedAlso(i, r.recipient())
 		}
 	}
-	if e.postQuantum != 0 {
-		var uses []envelope.KeyUse
+	err = c.Demand(func() (uses []envelope.KeyUse) {
 		for _, s := range signers {
 			uses = append(uses, keyUse(s.part, s.key, true, keyset.Signing, s.part.Name))
 		}
 		for _, r := range recipients {
 			uses = append(uses, r.recipient())
 		}
-		if err := c.Demand(uses); err != nil {
-			return nil, nil, err
-		}
+		return uses
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, r := range recipients[:peers] {
 		c.SealedPeer(r.recipient())
