@@ -43,6 +43,11 @@ func (r *run) onReply(name, demand, source string, want judge) Case {
 	if r.Network.format == keyset.OpenPGP {
 		ask = by(first, second)
 	}
+	return r.onReplyTo(ask, name, demand, source, want)
+}
+
+// onReplyTo is onReply to a request of the caller's.
+func (r *run) onReplyTo(ask sending, name, demand, source string, want judge) Case {
 	return Case{Name: "replies/" + name, Demand: demand, Source: source, Level: Demanded, try: sends(func(r *run, x *exchange) (Outcome, string) {
 		if out, saw := r.answered(x); out != Held {
 			return out, saw

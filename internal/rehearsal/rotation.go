@@ -52,14 +52,8 @@ func afterRemoval(prefix, gone, stays string) func(*run) []Case {
 			Case{Name: prefix + "/by-another", Demand: "a message signed by another key is answered", Source: ofEcho, Level: Demanded, try: sends(answers, by(stays))},
 		)...)
 		if r.Network.format == keyset.OpenPGP {
-			to := r.onReply("", "a reply is not encrypted to that key any more", ofPGP, toTrusted)
+			to := r.onReplyTo(by(stays), "", "a reply is not encrypted to that key any more", ofPGP, toTrusted)
 			to.Name = prefix + "/reply-not-to-it"
-			to.try = sends(func(r *run, x *exchange) (Outcome, string) {
-				if out, saw := r.answered(x); out != Held {
-					return out, saw
-				}
-				return toTrusted(r, x)
-			}, by(stays))
 			c = append(c, to, Case{Name: prefix + "/by-both", Demand: "a message signed by that key and by another is answered", Source: ofEcho, Level: Demanded,
 				try: sends(answers, by(gone, stays).as("that key first"), by(stays, gone).as("the other first"))})
 		}
