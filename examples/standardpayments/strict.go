@@ -57,7 +57,7 @@ func Decode(text []byte, v any, unknown UnknownMembers) error {
 	if err := json.Unmarshal(text, v); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) { // its text can hold the value
-			return fmt.Errorf("%w: %q is of the wrong type", ErrJSON, wrong.Field)
+			return fmt.Errorf("%w: %v is of the wrong type", ErrJSON, place{typ: reflect.TypeOf(v)}.along(wrong.Field))
 		}
 		return fmt.Errorf("%w: a member cannot be read", ErrJSON)
 	}

@@ -79,11 +79,13 @@ func TestStrictJSON(t *testing.T) {
 		{`{"amount":null,"items":[]}`, "amount is null"},
 		{`{"amount":"1","items":null}`, "items is null"},
 		{`{"amount":"1","items":[null]}`, "items is null"},
-		{`{"amount":1,"items":[]}`, "\"amount\" is of the wrong type"},
-		{`{"amount":"1","items":{}}`, "\"items\" is of the wrong type"},
-		{`{"amount":"1","items":[{"name":"a","count":1.5}]}`, "\"items.count\" is of the wrong type"},
-		{`{"amount":"1","items":[{"name":"a","count":"1"}]}`, "\"items.count\" is of the wrong type"},
-		{`{"amount":"1","items":[{"name":"a","count":99999999999999999999}]}`, "\"items.count\" is of the wrong type"},
+		{`{"amount":1,"items":[]}`, "amount is of the wrong type"},
+		{`{"amount":"1","items":{}}`, "items is of the wrong type"},
+		{`{"amount":"1","items":[{"name":"a","count":1.5}]}`, "items.count is of the wrong type"},
+		{`{"amount":"1","items":[{"name":"a","count":"1"}]}`, "items.count is of the wrong type"},
+		{`{"amount":"1","items":[{"name":"a","count":99999999999999999999}]}`, "items.count is of the wrong type"},
+		{`{"amount":"1","items":[],"tags":{"x":{"name":1}}}`, "tags is of the wrong type"},
+		{`{"amount":"1","items":[],"tags":{"items.count":{"name":1}}}`, "tags is of the wrong type"},
 		{`{"amount":"1","items":[],"when":5}`, "cannot be read"},
 	} {
 		var o order

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,6 +35,34 @@ func (p place) String() string {
 func (p place) in(f place) place {
 	f.name = strings.TrimPrefix(p.name+"."+f.name, ".")
 	return f
+}
+
+// along is the place that the path of encoding/json leads to, as far as it goes by fields.
+// From Go 1.27 on the path has the places in arrays, and the names in maps, which the
+// sender chose.
+func (p place) along(path string) place {
+	for path != "" {
+		name, rest, _ := strings.Cut(path, ".")
+		switch p.typ = shape(p.typ); {
+		case p.typ == nil:
+			return p
+		case p.typ.Kind() == reflect.Struct:
+			f, known := fieldsOf(p.typ)[name]
+			if !known {
+				return p
+			}
+			p = p.in(f)
+		case p.typ.Kind() == reflect.Slice || p.typ.Kind() == reflect.Array:
+			p.typ = p.typ.Elem()
+			if _, err := strconv.Atoi(name); err != nil {
+				continue
+			}
+		default:
+			return p
+		}
+		path = rest
+	}
+	return p
 }
 
 // value walks over one value, and all that is in it.
