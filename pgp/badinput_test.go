@@ -217,7 +217,8 @@ func TestHostileMessages(t *testing.T) {
 			peer, err := keyset.New(1, keyset.Key{Material: public(theirs), State: keyset.Active}, keyset.Key{Material: public(revokedPartner()), State: keyset.Revoked})
 			require.NoError(t, err)
 			rings := [2]*keyset.Ring{keyset.NewRing(own), keyset.NewRing(peer)}
-			e := newEnvelope(t, pgp.Config{Own: rings[0], Peer: rings[1], MaxSize: 1 << 20})
+			now := time.Now() // Open and OpenTo are to say the same of how late it is
+			e := newEnvelope(t, pgp.Config{Own: rings[0], Peer: rings[1], MaxSize: 1 << 20, Now: func() time.Time { return now }})
 			back := newEnvelope(t, pgp.Config{Own: active(t, theirs), Peer: active(t, public(ours))})
 			next := seal(t, back, body)
 			open(t, e, next)
