@@ -44,8 +44,8 @@
 // Seal returns an error for a payload that has that structure.
 //
 // Work is bounded: at most 32 recipients and 32 signatures, 64 private-key
-// operations, and 64 verifications for one message, keys named by it first; the
-// payload is hashed eight times at most, or for 16 MiB if it is small; a
+// operations, and 64 verifications for one message, of which one under P-384 counts as
+// two, and one under P-521 as eight; keys named by it first; the payload is hashed eight times at most, or for 16 MiB if it is small; a
 // remote key is asked when it is named, or else after all local ones, at most
 // four times.
 //

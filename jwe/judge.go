@@ -122,6 +122,18 @@ func (j *judge) refused(s *signature) *exchange.Refusal {
 	return nil
 }
 
+// verifyingCost is about that of a signature under P-521 and P-384, as BenchmarkCosts of pgp
+// measures them.
+func verifyingCost(alg Algorithm) exchange.Cost {
+	switch alg {
+	case ES512:
+		return 8
+	case ES384:
+		return 2
+	}
+	return 1
+}
+
 var errUnfit = errors.New("the key that the signature names is not for this use or algorithm")
 
 // signers lists the keys that may have made a signature. The "kid" is only a hint, so
@@ -136,7 +148,7 @@ func (j *judge) signers(s *signature) []exchange.Signer[*Key] {
 			key, whole := entry.Material.(*Key)
 			switch {
 			case whole && key.may(keyset.Signing, alg):
-				k.Part, k.Material = key, string(key.info.ID)
+				k.Part, k.Material, k.Cost = key, string(key.info.ID), verifyingCost(alg)
 				k.Windows = []exchange.Window{
 					{NotBefore: entry.NotBefore, NotAfter: entry.NotAfter},
 					{NotBefore: key.info.NotBefore, NotAfter: key.info.NotAfter, EndsWith: key.info.EndsWith},

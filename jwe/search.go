@@ -23,6 +23,7 @@ func (t trial) KeyID() keyset.ID     { return t.key.info.ID }
 func (t trial) Component() keyset.ID { return t.key.info.ID }
 func (t trial) Named() bool          { return t.to.header.names(t.entry) }
 func (t trial) Remote() bool         { return t.key.remote() != nil }
+func (t trial) Cost() exchange.Cost  { return 1 } // RSA keys have 4096 bits at most
 
 // fits reports whether a key of ours may open the way to the content.
 func (e *Envelope) fits(k *Key, r *recipient) bool {

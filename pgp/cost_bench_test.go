@@ -3,9 +3,11 @@ package pgp_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"testing"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	library "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealwax/sealwax/keyset"
@@ -85,4 +87,53 @@ func chunkOctet16(b *testing.B, k *pgp.Key) []byte {
 	at := bytes.LastIndex(sealed, []byte{2, 9, 2})
 	sealed[at+3] = 16
 	return sealed
+}
+
+// What the operations with one key cost beside those of RSA-4096, taken in turn: cert.Cost
+// has these figures, rounded.
+//
+//	go test -run - -bench Costs ./pgp
+func BenchmarkCosts(b *testing.B) {
+	operations := func(c packet.Config) (verify, decrypt func()) {
+		c.V6Keys = c.Algorithm >= packet.PubKeyAlgoX25519
+		e, err := library.NewEntity("a", "", "a@partner.example", &c)
+		require.NoError(b, err)
+		version := e.PrimaryKey.Version
+		sig := &packet.Signature{Version: version, PubKeyAlgo: e.PrimaryKey.PubKeyAlgo, Hash: crypto.SHA512, CreationTime: e.PrimaryKey.CreationTime}
+		h, err := sig.PrepareSign(&packet.Config{V6Keys: c.V6Keys})
+		require.NoError(b, err)
+		require.NoError(b, sig.Sign(h, e.PrivateKey, nil))
+		verify = func() {
+			h, err := sig.PrepareVerify()
+			require.NoError(b, err)
+			require.NoError(b, e.PrimaryKey.VerifySignature(h, sig))
+		}
+		if len(e.Subkeys) == 0 {
+			return verify, nil
+		}
+		var session bytes.Buffer
+		require.NoError(b, packet.SerializeEncryptedKey(&session, e.Subkeys[0].PublicKey, packet.CipherAES256, make([]byte, 32), nil))
+		return verify, func() {
+			p, err := packet.Read(bytes.NewReader(session.Bytes()))
+			require.NoError(b, err)
+			require.NoError(b, p.(*packet.EncryptedKey).Decrypt(e.Subkeys[0].PrivateKey, nil))
+		}
+	}
+	verifyRSA, decryptRSA := operations(packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 4096})
+	for name, c := range map[string]packet.Config{
+		"RSA-2048": {Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048}, "RSA-8192": {Algorithm: packet.PubKeyAlgoRSA, RSABits: 8192},
+		"Curve25519": {Algorithm: packet.PubKeyAlgoEd25519}, "Curve448": {Algorithm: packet.PubKeyAlgoEd448},
+		"P-256": {Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveNistP256}, "P-384": {Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveNistP384},
+		"P-521":         {Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveNistP521},
+		"Brainpool-256": {Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveBrainpoolP256}, "Brainpool-384": {Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveBrainpoolP384},
+		"Brainpool-512":        {Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveBrainpoolP512},
+		"ML-DSA-65,ML-KEM-768": {Algorithm: packet.PubKeyAlgoMldsa65Ed25519}, "ML-DSA-87,ML-KEM-1024": {Algorithm: packet.PubKeyAlgoMldsa87Ed448},
+		"SLH-DSA-128s": {Algorithm: packet.PubKeyAlgoSlhdsaShake128s}, "SLH-DSA-128f": {Algorithm: packet.PubKeyAlgoSlhdsaShake128f}, "SLH-DSA-256s": {Algorithm: packet.PubKeyAlgoSlhdsaShake256s},
+	} {
+		verify, decrypt := operations(c)
+		b.Run(name+"/Verify", func(b *testing.B) { ratio(b, 0, verify, verifyRSA) })
+		if decrypt != nil {
+			b.Run(name+"/Decrypt", func(b *testing.B) { ratio(b, 0, decrypt, decryptRSA) })
+		}
+	}
 }

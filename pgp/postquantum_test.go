@@ -259,6 +259,44 @@ func TestSLHDSA(t *testing.T) {
 	open(t, e, f.message(append([][]byte{lit}, slices.Repeat([][]byte{sig}, 32)...)...))
 }
 
+// Signatures that cost much are verified less often: of those that name no key, each asks for
+// a verification with every key that fits.
+func TestWorkIsBoundedByCost(t *testing.T) {
+	brainpool := &packet.Config{Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveBrainpoolP512}
+	for name, c := range map[string]struct {
+		config *packet.Config
+		opens  int // so many keys, of which the last one signed
+	}{
+		"brainpoolP512r1": {brainpool, 2}, "Ed25519": {&packet.Config{Algorithm: packet.PubKeyAlgoEd25519}, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var trusted []*pgp.Key
+			var private []packet.PrivateKey
+			for range 10 {
+				made, err := library.NewEntity("Partner", "", "many@partner.example", c.config)
+				require.NoError(t, err)
+				var b bytes.Buffer
+				require.NoError(t, made.Serialize(&b))
+				k, err := pgp.ReadKey(&b)
+				require.NoError(t, err)
+				trusted, private = append(trusted, k), append(private, *made.PrivateKey)
+			}
+			f, lit := newForger(t, bank()), literalPacket(body)
+			e := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, trusted...)})
+			for n, k := range private {
+				k.KeyId, k.Fingerprint = 0, nil // names no key
+				sealed := f.message(lit, signatureBy(t, &k, body, func(s *packet.Signature) { s.Hash = crypto.SHA512 }))
+				fresh := newEnvelope(t, pgp.Config{Own: active(t, bank()), Peer: active(t, trusted...)}) // knows no signer
+				if n < c.opens {
+					assert.Equal(t, trusted[n].Info().ID, open(t, fresh, sealed).Signers[0].ID)
+				} else {
+					assert.ErrorContains(t, rejected(t, e, sealed, envelope.TooLarge).Cause(), "verifications")
+				}
+			}
+		})
+	}
+}
+
 // Both halves of a signature have to hold: a message with one of them damaged is not
 // signed.
 func TestHalfACompositeSignature(t *testing.T) {

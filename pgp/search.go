@@ -25,6 +25,7 @@ func (t trial) KeyID() keyset.ID     { return t.id }
 func (t trial) Component() keyset.ID { return t.part.ID }
 func (t trial) Named() bool          { return t.session.Names(t.part) }
 func (t trial) Remote() bool         { return t.part.Remote != nil }
+func (t trial) Cost() exchange.Cost  { return exchange.Cost(t.part.Cost(keyset.Encryption)) }
 
 // revokedMaterial is what the components of revoked keys are, under every name.
 func revokedMaterial(s *keyset.Set) map[string]bool {

@@ -159,7 +159,7 @@ func (e *Envelope) signers(c *exchange.Call, one *signature) (found []exchange.S
 
 func signerOf(k keyset.Key, p *cert.Component, own bool, one *signature) exchange.Signer[*cert.Component] {
 	s := exchange.Signer[*cert.Component]{
-		Key: k, Part: p, Material: p.Material, Algorithm: p.Name + "/" + cert.HashName(one.sig.Hash), PostQuantum: p.PostQuantum(),
+		Key: k, Part: p, Material: p.Material, Algorithm: p.Name + "/" + cert.HashName(one.sig.Hash), PostQuantum: p.PostQuantum(), Cost: exchange.Cost(p.Cost(keyset.Signing)),
 		Own: own, Revoked: k.State == keyset.Revoked || p.Revoked, Named: one.name != "",
 		Windows: []exchange.Window{{NotBefore: p.NotBefore, NotAfter: p.NotAfter}, {NotBefore: k.NotBefore, NotAfter: k.NotAfter}},
 	}

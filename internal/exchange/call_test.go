@@ -161,18 +161,20 @@ func TestOrderOfTrial(t *testing.T) {
 func TestBudgets(t *testing.T) {
 	inCall(t, config(t), func(call *exchange.Call) {
 		for name, b := range map[string]struct {
-			ask   func() error
+			ask   func(exchange.Cost) error
 			limit int
 		}{
-			"private-key operations": {call.PrivateOp, exchange.MaxPrivateOps},
-			"verifications":          {call.Verification, exchange.MaxVerifications},
+			"private-key operations": {call.PrivateOp, exchange.MaxPrivateWork},
+			"verifications":          {call.Verification, exchange.MaxVerifyingWork},
 		} {
-			for range b.limit {
-				require.NoError(t, b.ask())
+			for i := range b.limit - 5 {
+				require.NoError(t, b.ask(exchange.Cost(i%2)), "0 and 1 are the same")
 			}
+			require.NoError(t, b.ask(4))
+			require.NoError(t, b.ask(100), "the last may exceed it")
 			for range 3 {
 				var oe *envelope.OpenError
-				require.ErrorAs(t, b.ask(), &oe)
+				require.ErrorAs(t, b.ask(1), &oe)
 				assert.Equal(t, envelope.TooLarge, oe.Reason)
 				assert.ErrorContains(t, oe.Cause(), name)
 			}
@@ -185,8 +187,8 @@ func TestBudgets(t *testing.T) {
 	})
 	// Each message has its own.
 	inCall(t, config(t), func(call *exchange.Call) {
-		assert.NoError(t, call.PrivateOp())
-		assert.NoError(t, call.Verification())
+		assert.NoError(t, call.PrivateOp(1))
+		assert.NoError(t, call.Verification(1))
 		assert.True(t, call.RemoteOp())
 	})
 }

@@ -23,8 +23,8 @@ import (
 const (
 	MaxRecipients    = 32 // session-key packets or recipients looked at
 	MaxSignatures    = 32 // signatures looked at
-	MaxPrivateOps    = 64 // private-key operations to open one message
-	MaxVerifications = 64 // verifications to open one message
+	MaxPrivateWork   = 64 // cost of the private-key operations to open one message
+	MaxVerifyingWork = 64 // cost of the verifications to open one message
 	MaxRemoteOps     = 4  // private-key operations of remote keys to open one message
 
 	// Skew is how far the clock of the partner may differ from ours, unless the Config
@@ -201,7 +201,8 @@ type Call struct {
 	sealed []sealedWith
 	size   int64
 
-	privateOps, verifications, remoteOps int
+	privateWork, verifyingWork Cost
+	remoteOps                  int
 
 	also       [][32]byte // what the message is remembered by beside its signatures
 	remembered bool

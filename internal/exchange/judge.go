@@ -53,6 +53,7 @@ type Signer[Part any] struct {
 	Algorithm string
 
 	PostQuantum bool     // the algorithm is
+	Cost        Cost     // of a verification
 	Own         bool     // it is a key of ours
 	Revoked     bool     // the key or the component is revoked
 	Named       bool     // the signature names it
@@ -185,7 +186,7 @@ func (j *judgement[Part]) find(s *Signature[Part], pass func(*Signer[Part]) bool
 		if !pass(k) || !k.fits() || s.known[k.Material] {
 			continue
 		}
-		if err := j.c.Verification(); err != nil {
+		if err := j.c.Verification(k.Cost); err != nil {
 			j.exhausted = err
 			return nil
 		}
@@ -300,7 +301,7 @@ func (j *judgement[Part]) blame(s *Signature[Part]) {
 		if s.Almost == nil || !k.trusted() || !k.fits() || j.exhausted != nil {
 			continue
 		}
-		if j.exhausted = j.c.Verification(); j.exhausted != nil {
+		if j.exhausted = j.c.Verification(k.Cost); j.exhausted != nil {
 			break
 		}
 		if why := s.Almost(k); why != nil {

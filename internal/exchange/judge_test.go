@@ -147,7 +147,7 @@ func TestJudgementOfSeveral(t *testing.T) {
 // Where the work ends, what was found counts, and if nothing was, that is the reason.
 func TestJudgementIsBounded(t *testing.T) {
 	var many candidates
-	for i := range exchange.MaxVerifications {
+	for i := range exchange.MaxVerifyingWork {
 		many = append(many, candidate(keyset.ID(fmt.Sprint("K", i))))
 	}
 	last := many[len(many)-1].Material
@@ -172,6 +172,29 @@ func TestJudgementIsBounded(t *testing.T) {
 				var oe *envelope.OpenError
 				require.ErrorAs(t, err, &oe)
 				assert.Equal(t, tt.reason, oe.Reason)
+			}
+		})
+	}
+}
+
+// What costs more is done less often.
+func TestJudgementIsBoundedByCost(t *testing.T) {
+	var many candidates
+	for i := range exchange.MaxVerifyingWork {
+		many = append(many, candidate(keyset.ID(fmt.Sprint("K", i)), func(s *exchange.Signer[string]) { s.Cost = 8 }))
+	}
+	for by, counts := range map[string]int{"K0": 1, "K7": 1, "K8": 0, "X": 0} {
+		inCall(t, config(t), func(call *exchange.Call) {
+			var asked []string
+			v, err := exchange.Judge(call, []*exchange.Signature[string]{claim{by: by, signers: many, digest: 1}.signature(&asked)})
+			require.NoError(t, err)
+			var m envelope.Message
+			err = v.Fill(&m)
+			assert.Len(t, m.Signers, counts, by)
+			if counts == 0 {
+				var oe *envelope.OpenError
+				require.ErrorAs(t, err, &oe)
+				assert.Equal(t, envelope.TooLarge, oe.Reason)
 			}
 		})
 	}

@@ -122,20 +122,26 @@ func (c *Call) OpenedLast(component keyset.ID) bool { return component == c.rece
 
 var errWork = errors.New("the message asks for more work than a message is worth")
 
+// A Cost says what an operation costs: 1 is the operation of RSA-4096 that uses the same half
+// of the key, or less. Zero counts as 1.
+type Cost int
+
 // PrivateOp is asked before each private-key operation of an Open, and
-// returns an error once the message has had its share.
-func (c *Call) PrivateOp() error {
-	if c.privateOps++; c.privateOps > MaxPrivateOps {
-		return envelope.Reject(envelope.TooLarge, fmt.Errorf("%w: %d private-key operations", errWork, MaxPrivateOps))
-	}
-	return nil
+// returns an error once the message has had its share. The last operation may exceed it.
+func (c *Call) PrivateOp(cost Cost) error {
+	return spend(&c.privateWork, MaxPrivateWork, cost, "private-key operations")
 }
 
 // Verification is asked before each verification of an Open.
-func (c *Call) Verification() error {
-	if c.verifications++; c.verifications > MaxVerifications {
-		return envelope.Reject(envelope.TooLarge, fmt.Errorf("%w: %d verifications", errWork, MaxVerifications))
+func (c *Call) Verification(cost Cost) error {
+	return spend(&c.verifyingWork, MaxVerifyingWork, cost, "verifications")
+}
+
+func spend(spent *Cost, limit, cost Cost, on string) error {
+	if *spent >= limit {
+		return envelope.Reject(envelope.TooLarge, fmt.Errorf("%w: %s that cost as much as %d of RSA-4096", errWork, on, limit))
 	}
+	*spent += max(1, cost)
 	return nil
 }
 

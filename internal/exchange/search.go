@@ -18,6 +18,7 @@ type Trial interface {
 	Component() keyset.ID // that decrypts: what KeyUse.Subkey, or else KeyUse.ID, will be
 	Named() bool          // the message names it
 	Remote() bool         // its private half is elsewhere
+	Cost() Cost           // of the operation
 }
 
 // A Group is the trials that together yield one candidate for the content key, or none.
@@ -142,7 +143,7 @@ func (s *Search[T, K]) may(t T) bool {
 	if s.ended != nil || t.Remote() && !s.c.RemoteOp() {
 		return false
 	}
-	if s.ended = s.c.PrivateOp(); s.ended != nil {
+	if s.ended = s.c.PrivateOp(t.Cost()); s.ended != nil {
 		return false
 	}
 	if !slices.Contains(s.Tried, t.KeyID()) {

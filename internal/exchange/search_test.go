@@ -24,12 +24,14 @@ type door struct {
 	named, remote bool
 	conforms      int
 	outage        error
+	cost          exchange.Cost
 }
 
 func (d door) KeyID() keyset.ID     { return d.id }
 func (d door) Component() keyset.ID { return d.id }
 func (d door) Named() bool          { return d.named }
 func (d door) Remote() bool         { return d.remote }
+func (d door) Cost() exchange.Cost  { return d.cost }
 
 type group = exchange.Group[door, []byte]
 
@@ -165,11 +167,15 @@ func TestSortOfTrials(t *testing.T) {
 // The work of a message is bounded, and its end is a rejection, unless a key service
 // failed, which may have been the right one.
 func TestSearchIsBounded(t *testing.T) {
-	for _, outage := range []error{nil, keyset.ErrUnavailable} {
+	for _, tt := range []struct {
+		outage     error
+		cost, made int
+	}{{nil, 1, exchange.MaxPrivateWork}, {keyset.ErrUnavailable, 1, exchange.MaxPrivateWork}, {nil, 16, 5}} {
+		outage := tt.outage
 		inCall(t, config(t), func(call *exchange.Call) {
 			doors := []door{{id: "FAR", remote: true, outage: outage}}
-			for i := range 2 * exchange.MaxPrivateOps {
-				doors = append(doors, door{id: keyset.ID(fmt.Sprint(i))})
+			for i := range 2 * exchange.MaxPrivateWork {
+				doors = append(doors, door{id: keyset.ID(fmt.Sprint(i)), cost: exchange.Cost(tt.cost)})
 			}
 			made := 0
 			var mu sync.Mutex
@@ -180,7 +186,7 @@ func TestSearchIsBounded(t *testing.T) {
 				return unwrap(ctx, d)
 			})
 			_, err := search.Run(each(doors...), func(exchange.Candidate[door, []byte]) (bool, error) { return false, nil })
-			assert.Equal(t, exchange.MaxPrivateOps, made)
+			assert.Equal(t, tt.made, made)
 			if outage != nil {
 				assert.ErrorIs(t, err, outage)
 				assert.NotErrorIs(t, err, envelope.ErrRejected)
