@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -49,7 +50,16 @@ func newPart(p openpgp.Packet, passphrase []byte) (Part, error) {
 	if k.pub.Version != 4 && k.pub.Version != 6 {
 		return Part{}, fmt.Errorf("%w: %d", errKeyVersion, k.pub.Version)
 	}
-	return k, k.encodePublic()
+	if err := k.encodePublic(); err != nil {
+		return Part{}, err
+	}
+	// The library reads fields where they begin, whatever their length is said to be. A
+	// packet that is not what it has read is another key to other programs: they make
+	// the fingerprint of what stands there.
+	if public := k.raw.Body; !bytes.HasPrefix(p.Body, public) || p.Tag == k.raw.Tag && len(p.Body) != len(public) {
+		return Part{}, errDamagedKey
+	}
+	return k, nil
 }
 
 var errScheme = errors.New("the private half is locked by a scheme that is not supported")

@@ -116,6 +116,9 @@ func (s *SessionPacket) Unwrap(ctx context.Context, k *Component) (sk SessionKey
 	}
 	sk = RandomSessionKey(s.Version)
 	failed := guard(func() error {
+		if !s.whole() {
+			return errSessionPacket
+		}
 		parsed, err := Parse(s.raw) // a copy of its own: Decrypt writes to it (T16)
 		if err != nil {
 			return err
@@ -127,10 +130,24 @@ func (s *SessionPacket) Unwrap(ctx context.Context, k *Component) (sk SessionKey
 		if err := e.Decrypt(k.Private, nil); err != nil {
 			return err
 		}
+		if s.Version == 3 && len(e.Key) != e.CipherFunc.KeySize() { // RFC 9580, Section 5.1.6; RFC 9980, Section 4.3.1
+			return errSessionPacket
+		}
 		sk = SessionKey{e.CipherFunc, e.Key}
 		return nil
 	})
 	return sk, failed == nil, nil
+}
+
+// whole reports whether the fields of an algorithm that has them in fixed lengths are as long
+// as they should be: its ciphertext, and a wrapped session key that says how long it is. The
+// library does not look behind them.
+func (s *SessionPacket) whole() bool {
+	ciphertext, fixed := map[packet.PublicKeyAlgorithm]int{
+		packet.PubKeyAlgoX25519: 32, packet.PubKeyAlgoX448: 56,
+		packet.PubKeyAlgoMlkem768X25519: 32 + 1088, packet.PubKeyAlgoMlkem1024X448: 56 + 1568,
+	}[s.Algorithm]
+	return !fixed || len(s.fields) > ciphertext && len(s.fields) == ciphertext+1+int(s.fields[ciphertext])
 }
 
 // unwrapRSA decrypts PKCS #1 v1.5, RFC 9580, Sections 5.1.3 and 12.5. The
