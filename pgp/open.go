@@ -62,13 +62,8 @@ func (e *Envelope) open(c *exchange.Call, sealed, space []byte) (*envelope.Messa
 	if err != nil {
 		return nil, rejectInner(c, err)
 	}
-	m := &envelope.Message{
-		Payload:     in.Payload,
-		Decrypter:   how.use,
-		Content:     how.content,
-		Addressed:   addressed(c, o),
-		PostQuantum: secrecy(c, o),
-	}
+	m := &envelope.Message{Payload: in.Payload, Decrypter: how.use, Content: how.content}
+	m.Addressed, m.PostQuantum = recipients(c, o)
 	return m, e.signatures(c, in).judge(m)
 }
 
@@ -89,12 +84,27 @@ func readWhole(sealed, space []byte) (o *outer, body []byte, encoding string, er
 	return o, body, encoding, o.e.End()
 }
 
-// addressed lists the recipients that the message names, by our ID where we
-// know the key.
-func addressed(c *exchange.Call, o *outer) []keyset.ID {
-	var out []keyset.ID
+// recipients lists the recipients that the message names, by our ID where we know the key,
+// and returns [envelope.Message].PostQuantum as far as it is about them.
+func recipients(c *exchange.Call, o *outer) (named []keyset.ID, worth keyset.Use) {
+	var postQuantum []*cert.Component // of ours, that may open
+	for k := range c.Own.Opening() {
+		if key, ok := k.Material.(*Key); ok {
+			for _, p := range key.lax {
+				if p.PostQuantum() {
+					postQuantum = append(postQuantum, p)
+				}
+			}
+		}
+	}
+	if o.e.Passwords == 0 && len(o.sessions) == len(o.e.Sessions) { // or else one is of a version that is not known
+		worth = keyset.Encryption
+	}
 	for _, s := range o.sessions {
-		if s.Hidden() || len(out) == exchange.MaxRecipients {
+		if s.Hidden() || !slices.ContainsFunc(postQuantum, s.Fits) {
+			worth = 0
+		}
+		if s.Hidden() || len(named) == exchange.MaxRecipients {
 			continue
 		}
 		id := s.Name()
@@ -105,29 +115,7 @@ func addressed(c *exchange.Call, o *outer) []keyset.ID {
 				}
 			}
 		}
-		out = append(out, id)
+		named = append(named, id)
 	}
-	return out
-}
-
-// secrecy is [envelope.Message].PostQuantum as far as it is about the recipients.
-func secrecy(c *exchange.Call, o *outer) keyset.Use {
-	ours := func(s *cert.SessionPacket) bool {
-		for k := range c.Own.Opening() {
-			key, ok := k.Material.(*Key)
-			if ok && slices.ContainsFunc(key.lax, func(p *cert.Component) bool { return p.PostQuantum() && s.Names(p) }) {
-				return true
-			}
-		}
-		return false
-	}
-	if o.e.Passwords != 0 || len(o.sessions) != len(o.e.Sessions) { // of a version that is not known
-		return 0
-	}
-	for _, s := range o.sessions {
-		if !ours(s) {
-			return 0
-		}
-	}
-	return keyset.Encryption
+	return named, worth
 }

@@ -230,7 +230,8 @@ func (s *streamOpener) judge(o *outer, in *openpgp.Inner) (*envelope.Message, er
 		}
 		signatures := s.e.signatures(s.c, in)
 		if again || !signatures.missing() {
-			m := &envelope.Message{Decrypter: s.how.use, Content: s.how.content, Addressed: addressed(s.c, o), PostQuantum: secrecy(s.c, o)}
+			m := &envelope.Message{Decrypter: s.how.use, Content: s.how.content}
+			m.Addressed, m.PostQuantum = recipients(s.c, o)
 			return m, signatures.judge(m)
 		}
 		var err error

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,10 +106,17 @@ func TestWorthOfAMessage(t *testing.T) {
 			}
 		})
 	}
+	// A session key that names the key of ML-KEM and is not for ML-KEM is worth nothing.
+	sub := entity(t, bankPQ()).Subkeys[0].PublicKey
+	misnamed := rawPacket(1, append(append(binary.BigEndian.AppendUint64([]byte{3}, sub.KeyId), 1, 8, 0), make([]byte, 256)...))
 	f := newForger(t, bankPQ())
 	f.hidden = true
 	e := newEnvelope(t, pgp.Config{Own: active(t, bankPQ()), Peer: active(t, public(partPQ()))})
 	assert.Equal(t, keyset.Signing, open(t, e, f.message(literalPacket(body), signaturePacket(t, partPQ(), body, nil))).PostQuantum, "a hidden recipient")
+	f.hidden = false
+	sealed := f.message(literalPacket(body), signaturePacket(t, partPQ(), body, nil))
+	assert.Equal(t, both, open(t, e, sealed).PostQuantum)
+	assert.Equal(t, keyset.Signing, open(t, e, append(misnamed, sealed...)).PostQuantum, "an RSA session key in its name")
 }
 
 // An envelope can demand it: a message that is worth less is not sealed, and not opened, and

@@ -206,7 +206,7 @@ func (d *decryption) try(one exchange.Candidate[trial, cert.SessionKey]) (bool, 
 
 // reject says why nothing opened.
 func (d *decryption) reject(c *exchange.Call, search *exchange.Search[trial, cert.SessionKey]) error {
-	named := addressed(c, d.o)
+	named, _ := recipients(c, d.o)
 	switch {
 	case d.refused != nil:
 		return envelope.Reject(envelope.Forbidden, d.refused, named...)
