@@ -2,7 +2,11 @@ package pgp_test
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ed25519"
 	"crypto/mlkem"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha3"
 	"encoding/binary"
 	"fmt"
@@ -297,4 +301,26 @@ func TestPostQuantumKeyInTheWrongPlace(t *testing.T) {
 			assert.Zero(t, read.Info().PostQuantum, "algorithm %d in version 4", algorithm)
 		}
 	}
+}
+
+// A composite is in no key service: what is tried is refused by the name of its algorithm.
+// Beside an RSA key in a service it can be in a file.
+func TestPostQuantumRemote(t *testing.T) {
+	_, half, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	for _, private := range []crypto.Signer{half, other} {
+		_, err := pgp.NewRemoteKey(bytes.NewReader(mustCertificate(t, bankPQ())), newKMS(private))
+		assert.ErrorContains(t, err, "ML-DSA-65+Ed25519 or ML-KEM-768+X25519 have to be in this process")
+	}
+
+	e := entity(t, bankRSA())
+	signs := e.PrivateKey.PrivateKey.(*rsa.PrivateKey)
+	beside, err := bankRSA().WithPostQuantumSubkey(t.Context(), year)
+	require.NoError(t, err)
+	k, err := pgp.NewRemoteKey(bytes.NewReader(mustCertificate(t, beside)), newKMS(signs))
+	require.NoError(t, err)
+	assert.Equal(t, keyset.Signing, k.Info().Use&keyset.Signing)
+	assert.Zero(t, k.Info().PostQuantum, "its private half is nowhere")
 }

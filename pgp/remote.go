@@ -12,9 +12,10 @@ import (
 // its public key.
 //
 // Signing works with RSA and ECDSA keys, decryption with RSA keys (PKCS #1
-// v1.5, RFC 9580, Section 5.1.3). Other algorithms are an error here, not when
-// the first message arrives, and so is a key that fits no part of the
-// certificate. A signature that comes back is checked before it is used.
+// v1.5, RFC 9580, Section 5.1.3). The composites of RFC 9980 are in no service whole.
+// Other algorithms are an error here, not when the first message arrives, and so is a
+// key that fits no part of the certificate. A signature that comes back is checked before
+// it is used.
 //
 // Errors of the service wrap [keyset.ErrUnavailable], but for those that
 // [keyset.Remote.Undecryptable] claims.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	pgpecdsa "github.com/ProtonMail/go-crypto/openpgp/ecdsa"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -93,7 +94,7 @@ func (c *Certificate) WithRemotes(private []crypto.PrivateKey) (*Certificate, er
 		switch public.(type) {
 		case *rsa.PublicKey, *ecdsa.PublicKey:
 		default:
-			return nil, fmt.Errorf("private key %d: remote keys of type %T are not supported: %w", i, public, errors.ErrUnsupported)
+			return nil, fmt.Errorf("private key %d: remote keys of type %T are not supported%s: %w", i, public, composites(parts), errors.ErrUnsupported)
 		}
 		fits := false
 		for _, k := range parts {
@@ -109,10 +110,25 @@ func (c *Certificate) WithRemotes(private []crypto.PrivateKey) (*Certificate, er
 			k.remote, fits = r, true
 		}
 		if !fits {
-			return nil, fmt.Errorf("private key %d (%T) %w", i, public, ErrNoPart)
+			return nil, fmt.Errorf("private key %d (%T) %w%s", i, public, ErrNoPart, composites(parts))
 		}
 	}
 	return out, nil
+}
+
+// composites names the algorithms of RFC 9980 among the parts. No service has such keys
+// whole, and a half of one is no key.
+func composites(parts []*Part) string {
+	var names []string
+	for _, k := range parts {
+		if name := PostQuantumName(k.pub.PubKeyAlgo); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "; both halves of a key of " + strings.Join(names, " or ") + " have to be in this process"
 }
 
 // remoteFits refuses what could not be used later: the library would panic on
