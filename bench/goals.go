@@ -42,6 +42,8 @@ func goals() []goal {
 			each([]string{joseRSA, pgpRSA}, 12*kib, 1.03, 1.06)},
 		{"JWE EC and PGP Curve25519, 1 KiB / 16 KiB: time 1.10 / 1.12, memory result + 16 KiB",
 			each([]string{joseEC, pgpCurve}, 16*kib, 1.10, 1.12)},
+		{"PGP with the composites of RFC 9980, 1 KiB / 16 KiB: time 1.10, memory result + 64 KiB",
+			each([]string{pgpPQ}, 64*kib, 1.10, 1.10)},
 		{"JWE 1 MiB and 16 MiB, GCM: time 0.85, 2.5 times faster than go-jose, memory 1.05 of the result + 64 KiB",
 			joseLarge()},
 		{"JWE with DEF, every size: time 1.05; Seal of 1 KiB: memory result + 32 KiB",

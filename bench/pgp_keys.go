@@ -49,6 +49,13 @@ var pgpV6Keys = sync.OnceValues(func() (pgpKeys, error) {
 	return newPGPKeys(c)
 })
 
+var pgpPQKeys = sync.OnceValues(func() (pgpKeys, error) {
+	c := pgpConfig()
+	c.Algorithm, c.V6Keys = packet.PubKeyAlgoMldsa65Ed25519, true
+	c.AEADConfig = &packet.AEADConfig{DefaultMode: packet.AEADModeGCM}
+	return newPGPKeys(c)
+})
+
 func newPGPKeys(c *packet.Config) (pgpKeys, error) {
 	two, err := onAllCores(2, func(int) (*openpgp.Entity, error) { return newEntity(c) })
 	if err != nil {

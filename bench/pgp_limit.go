@@ -59,8 +59,8 @@ func pgpLimit(k pgpKeys, size int) (implementation, error) { return newPGPBare(k
 
 // newPGPBare returns the limit. Chunks of AEAD have 2^(6+chunk) octets.
 func newPGPBare(k pgpKeys, size int, chunk byte) (implementation, error) {
-	l := &pgpBare{v6: k.config.V6Keys, head: make([]byte, 0, 1024), tail: make([]byte, 0, 2048)}
-	l.binary = make([]byte, 0, size+size/1024+4096)
+	l := &pgpBare{v6: k.config.V6Keys, head: make([]byte, 0, 1024), tail: make([]byte, 0, 4096)}
+	l.binary = make([]byte, 0, size+size/1024+8192)
 	l.text = make([]byte, b64.EncodedLen(cap(l.binary)))
 	var err error
 	if l.sign, l.wrap, err = k.bare(); err != nil {

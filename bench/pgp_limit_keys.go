@@ -18,6 +18,8 @@ import (
 	pgpecdh "github.com/ProtonMail/go-crypto/openpgp/ecdh"
 	pgped25519 "github.com/ProtonMail/go-crypto/openpgp/ed25519"
 	"github.com/ProtonMail/go-crypto/openpgp/eddsa"
+	"github.com/ProtonMail/go-crypto/openpgp/mldsa_eddsa"
+	"github.com/ProtonMail/go-crypto/openpgp/mlkem_ecdh"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	pgpx25519 "github.com/ProtonMail/go-crypto/openpgp/x25519"
 	josecipher "github.com/go-jose/go-jose/v4/cipher"
@@ -39,6 +41,8 @@ func (k pgpKeys) bare() (pgpSigning, pgpWrapping, error) {
 		s = edSigning{ed25519.NewKeyFromSeed(key.D), true}
 	case *pgped25519.PrivateKey:
 		s = edSigning{ed25519.NewKeyFromSeed(key.Key[:ed25519.SeedSize]), false}
+	case *mldsa_eddsa.PrivateKey:
+		s = compositeSigning{key}
 	}
 	var w pgpWrapping
 	var err error
@@ -49,6 +53,8 @@ func (k pgpKeys) bare() (pgpSigning, pgpWrapping, error) {
 		w, err = newECDHSession(key, subkey.PublicKey)
 	case *pgpx25519.PrivateKey:
 		w, err = newX25519Session(key, subkey.PublicKey)
+	case *mlkem_ecdh.PrivateKey:
+		w = compositeSession{key, names(6, subkey.PublicKey)}
 	}
 	if s == nil || w == nil || err != nil {
 		return nil, nil, fmt.Errorf("no limit for %T and %T: %w", k.sign.PrivateKey.PrivateKey, subkey.PrivateKey.PrivateKey, err)

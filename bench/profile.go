@@ -38,6 +38,7 @@ const (
 	pgpRSA   = "pgp-rsa"
 	pgpCurve = "pgp-25519"
 	pgpV6    = "pgp-v6"
+	pgpPQ    = "pgp-pq"
 )
 
 func profiles() []profile {
@@ -49,6 +50,7 @@ func profiles() []profile {
 		{pgpRSA, "RSA, SHA-384, AES-256 SEIPDv1", pgp, builder(pgpRSAKeys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
 		{pgpCurve, "Curve25519, SHA-384, AES-256 SEIPDv1", pgp, builder(pgpCurveKeys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
 		{pgpV6, "Ed25519, X25519, v6, AES-256-GCM", pgp, builder(pgpV6Keys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
+		{pgpPQ, "ML-DSA-65+Ed25519, ML-KEM-768+X25519, v6, AES-256-GCM", pgp[:1], builder(pgpPQKeys, pgpLimit, pgpUs, pgpGoCrypto)},
 	}
 }
 

@@ -62,7 +62,11 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	}
 	sk, suite := newSessionKey(), suiteFor(recipients)
 	var keys bytes.Buffer
-	keys.Grow(640 * len(recipients))
+	room := 0
+	for _, r := range recipients {
+		room += r.part.Room(keyset.Encryption)
+	}
+	keys.Grow(room)
 	if err := writeSessionKeys(&keys, recipients, sk, suite); err != nil {
 		return nil, err
 	}
@@ -77,7 +81,9 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 		}
 		plain += len(signatures)
 	} else {
-		plain += 1024 * len(all) // about
+		for _, s := range signers {
+			plain += s.part.Room(keyset.Signing) // about
+		}
 	}
 	size := suite.BodySize(int64(plain))
 	if size > openpgp.MaxLength {

@@ -6,6 +6,20 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
+// Room is how many octets to reserve for a signature by the component, or for a session key
+// to it: with RSA-4096, and with the composites, it is not more.
+func (k *Component) Room(use keyset.Use) int {
+	switch {
+	case use == keyset.Encryption && k.PostQuantum():
+		return 1792
+	case use == keyset.Encryption:
+		return 640
+	case k.PostQuantum():
+		return 5120
+	}
+	return 1024
+}
+
 // Cost is what an operation with the component costs, to encrypt to it or to verify its
 // signatures, as a multiple of the operation of RSA-4096 that uses the same half of the key.
 // The figures are those of BenchmarkCosts. The library computes on the Brainpool curves

@@ -2,6 +2,7 @@ package cert
 
 import (
 	"bytes"
+	"io"
 	"math"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -21,7 +22,8 @@ func nextPacket(in []byte) (p openpgp.Packet, rest []byte, err error) {
 func Parse(p openpgp.Packet) (packet.Packet, error) {
 	var out packet.Packet
 	err := guard(func() (err error) {
-		out, err = packet.Read(bytes.NewReader(p.Encode()))
+		head := openpgp.AppendHeader(make([]byte, 0, 6), p.Tag, int64(len(p.Body)))
+		out, err = packet.Read(io.MultiReader(bytes.NewReader(head), bytes.NewReader(p.Body)))
 		return err
 	})
 	return out, err

@@ -57,7 +57,8 @@ func newAEADWriter(dst io.Writer, s Suite, key []byte, size int64) (*aeadWriter,
 		return nil, err
 	}
 	_, err = dst.Write(append([]byte{2, byte(h.Cipher), byte(h.Mode), h.chunk}, h.salt...))
-	return &aeadWriter{dst: dst, c: c}, err
+	n := int(min(size, int64(c.size)))
+	return &aeadWriter{dst: dst, c: c, buf: make([]byte, 0, n), sealed: make([]byte, 0, n+c.aead.Overhead())}, err
 }
 
 func (w *aeadWriter) Write(p []byte) (int, error) {
