@@ -98,7 +98,7 @@ func (m *Manifest) open(ctx context.Context, k ManifestKey, open Opener) (Materi
 		return material, nil
 	}
 	if d, ok := material.(Digester); !ok || d.Digest() != k.Digest {
-		return nil, fmt.Errorf("%w: key %s: open %s; if the new copy is meant, enter it with Refresh, which writes its digest", ErrOtherCopy, k.ID, shown(k.Source))
+		return nil, fmt.Errorf("%w: key %s: open %s; if a new copy is meant, give it another file, put the former one back, and Refresh, which compares them", ErrOtherCopy, k.ID, shown(k.Source))
 	}
 	return material, nil
 }

@@ -197,7 +197,7 @@ func runbookTable(t *testing.T, with string) (columns []string, rows map[string]
 	raw, err := os.ReadFile("../docs/rotation.md")
 	require.NoError(t, err)
 	for block := range strings.SplitSeq(string(raw), "\n\n") {
-		if !strings.Contains(block, "| "+with+" |") {
+		if !strings.Contains(block, "\n| "+with+" |") {
 			continue
 		}
 		rows = map[string][]string{}

@@ -26,6 +26,7 @@ name is the "kid".
   sealctl keygen -format pgp -name "Example Bank <keys@bank.example>" -o own-2027.asc
   sealctl keygen -format jose -alg ES256 -name bank-sign-2027 -o sign-2027.jwk
   sealctl keygen -subkey-of own-2027.asc -o own-2027b.asc
+  sealctl keygen -subkey-of own-2027.asc -alg post-quantum -o own-2027c.asc
 `,
 	run: runKeygen,
 }
@@ -47,7 +48,7 @@ func runKeygen(_ context.Context, c *call) error {
 	var write func(io.Writer) error
 	switch {
 	case *subkeyOf != "":
-		k, err := renewed(&keys, *subkeyOf, time.Duration(validity))
+		k, err := renewed(&keys, *subkeyOf, *alg, time.Duration(validity))
 		if err != nil {
 			return err
 		}
@@ -79,7 +80,7 @@ func runKeygen(_ context.Context, c *call) error {
 	return c.say(r, fmt.Sprintf("made %s\nhand out its public half with sealctl public\n", r.line()), true)
 }
 
-func renewed(keys *keyReader, file string, validity time.Duration) (*pgp.Key, error) {
+func renewed(keys *keyReader, file, alg string, validity time.Duration) (*pgp.Key, error) {
 	raw, err := keys.c.read(file, "-subkey-of", maxKeyFile)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,13 @@ func renewed(keys *keyReader, file string, validity time.Duration) (*pgp.Key, er
 	if !ok || len(read) != 1 {
 		return nil, fmt.Errorf("%s holds no single OpenPGP key: a JOSE key has no subkeys, make a new one", file)
 	}
-	return k.WithNewSubkey(context.Background(), validity)
+	switch pgp.Algorithm(alg) {
+	case "":
+		return k.WithNewSubkey(context.Background(), validity)
+	case pgp.PostQuantum:
+		return k.WithPostQuantumSubkey(context.Background(), validity)
+	}
+	return nil, misuse("-subkey-of takes no -alg but post-quantum: without it, the subkey is of the algorithm of the one before")
 }
 
 var public = command{
