@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The versions that the README names are those that the tests run, and they are exact.
+// The versions that docs/partners.md names are those that the tests run, and they are exact.
 // A lock file that names no host installs from whichever registry a machine has.
 func TestClientsOfPartners(t *testing.T) {
 	var manifest struct{ Dependencies map[string]string }
@@ -17,7 +17,7 @@ func TestClientsOfPartners(t *testing.T) {
 	require.NotEmpty(t, manifest.Dependencies)
 	for name, version := range manifest.Dependencies {
 		assert.Regexp(t, `^\d+\.\d+\.\d+$`, version, name)
-		assert.Contains(t, text(t, "README.md"), "its client `"+name+"` "+version+",")
+		assert.Contains(t, text(t, "docs/partners.md"), "its client `"+name+"` "+version+",")
 	}
 	for _, folder := range []string{"node", "clients"} {
 		assert.NotContains(t, text(t, filepath.Join(".ci", folder, "package-lock.json")), `"resolved"`, folder)

@@ -23,6 +23,7 @@ var updateSessions = flag.Bool("update-sessions", false, "write into the documen
 func TestSessions(t *testing.T) {
 	files, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
+	files = append(files, "README.md")
 	programs := ""
 	for _, file := range files {
 		raw, err := os.ReadFile(file)

@@ -20,8 +20,8 @@ func document(t *testing.T, name string) string {
 }
 
 // The table of states is that of the code.
-func TestReadmeStates(t *testing.T) {
-	readme := document(t, "README.md")
+func TestStatesInTheDocument(t *testing.T) {
+	readme := document(t, "docs/server.md")
 	for _, row := range []string{
 		"| Pending | no | yes |", "| Active | yes | yes |", "| Retiring | no | yes |", "| Revoked | no | no |",
 	} {
