@@ -1,6 +1,6 @@
 module github.com/sealwax/sealwax/jwe/pkcs12
 
-go 1.26
+go 1.26.0
 
 replace github.com/sealwax/sealwax => ../..
 
@@ -12,9 +12,9 @@ require (
 
 require (
 	github.com/ProtonMail/go-crypto v1.5.2 // indirect
-	github.com/cloudflare/circl v1.6.3 // indirect
-	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/crypto v0.41.0 // indirect
-	golang.org/x/sys v0.35.0 // indirect
+	github.com/cloudflare/circl v1.6.5 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/crypto v0.59.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
 )
