@@ -5,11 +5,16 @@ import (
 	"crypto/fips140"
 	"errors"
 	"fmt"
+
+	"github.com/sealwax/sealwax/internal/mldsa"
 )
 
-// runs returns an error for what the standard library does without in a program that
-// runs with GODEBUG=fips140=only.
+// runs returns an error for what the standard library does without: in a program that runs
+// with GODEBUG=fips140=only, or that is built with an older Go release.
 func (a Algorithm) runs() error {
+	if a.mldsa() {
+		return mldsa.Available()
+	}
 	if fips140.Enforced() && (a == RSA1_5 || a == RSAOAEP) {
 		return fmt.Errorf("this program runs with GODEBUG=fips140=only, which has no %s: %w", a, errors.ErrUnsupported)
 	}

@@ -215,6 +215,10 @@ func FuzzReadKey(f *testing.F) {
 	f.Add(spki(f, &fixed(f, 1).PublicKey), byte(keyset.Signing))
 	f.Add([]byte("Bag Attributes\n"+pemOf("CERTIFICATE", certificateOf(f, fixed(f, 1), time.Unix(1e9, 0), time.Unix(2e9, 0), 1), nil)), byte(0))
 	f.Add([]byte("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"), byte(keyset.Signing))
+	akp := jwkOfAKP(f, jwe.MLDSA44, make([]byte, 32))
+	for _, halves := range []object{akp, joined(akp, object{"priv": b64(make([]byte, 32))})} {
+		f.Add([]byte(asJSON(f, halves)), byte(0))
+	}
 	f.Fuzz(func(t *testing.T, text []byte, use byte) {
 		k, err := jwe.ReadKey(bytes.NewReader(text), keyset.Use(use))
 		require.Equal(t, err == nil, k != nil)
@@ -229,6 +233,7 @@ func FuzzReadKeys(f *testing.F) {
 	require.NoError(f, jwe.WriteJWKSet(&b, set(f, signing(f, "a", fixed(f, 1)), encryption(f, "b", fixed(f, 2)))))
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"keys":[{"kty":"oct","k":"AAAA"},{"kty":"AKP"}]}`))
+	f.Add([]byte(jwksOf(f, jwkOfAKP(f, jwe.MLDSA44, make([]byte, 32)))))
 	same := jwkOfEC(f, &fixed(f, 1).PublicKey, nil)
 	f.Add([]byte(jwksOf(f, joined(same, object{"use": "sig"}), joined(same, object{"use": "enc", "alg": "ECDH-ES", "kid": "e"}), joined(same, object{"use": "tls"}))))
 	f.Fuzz(func(t *testing.T, text []byte) {

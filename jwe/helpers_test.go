@@ -67,6 +67,8 @@ func material(t testing.TB, alg jwe.Algorithm) crypto.PrivateKey {
 		return newEC(t, elliptic.P521())
 	case jwe.EdDSA:
 		return newEd(t)
+	case jwe.MLDSA44, jwe.MLDSA65, jwe.MLDSA87:
+		return newMLDSA(t, alg)
 	}
 	return newEC(t, elliptic.P256())
 }

@@ -132,7 +132,7 @@ var hostileTokens = func() []hostile {
 		}, envelope.Malformed},
 		{"line end after the token", func(t testing.TB, s *stage) string { return s.good(t) + "\n" }, envelope.Malformed},
 		{"space before the token", func(t testing.TB, s *stage) string { return " " + s.good(t) }, envelope.Malformed},
-		{"too large", func(t testing.TB, s *stage) string { return s.good(t) + strings.Repeat("A", 16<<20) }, envelope.TooLarge},
+		{"too large", func(t testing.TB, s *stage) string { return s.good(t) + strings.Repeat("A", 18<<20) }, envelope.TooLarge},
 
 		// The header of the JWE.
 		{"header too large", outer(`{"alg":"RSA-OAEP-256","enc":"A256GCM","x":"` + strings.Repeat("x", 8<<10) + `"}`), envelope.Malformed},

@@ -52,7 +52,7 @@ type judge struct {
 	layer   envelope.Layer
 	payload []byte
 	hashed  int64  // octets, by now
-	place   []byte // for what EdDSA signs, of one signature at a time, in JSON
+	place   []byte // for what EdDSA and ML-DSA sign, of one signature at a time, in JSON
 }
 
 // decodePayload returns the payload. The digest of a large one, which the first
@@ -116,6 +116,9 @@ func (j *judge) refused(s *signature) *exchange.Refusal {
 	if err != nil {
 		return &exchange.Refusal{Reason: envelope.Forbidden, Cause: fmt.Errorf("JWS: %w", err)}
 	}
+	if err := h.alg.runs(); err != nil && h.alg.purpose() == forSignature {
+		return &exchange.Refusal{Reason: envelope.Forbidden, Cause: fmt.Errorf("the algorithm of the signature, %s: %w", h.alg, err)}
+	}
 	if h.alg.purpose() != forSignature || !j.e.accept[h.alg] {
 		return &exchange.Refusal{Reason: envelope.Forbidden, Cause: fmt.Errorf("the algorithm of the signature, %s, is not allowed", h.alg.known())}
 	}
@@ -144,7 +147,7 @@ func (j *judge) signers(s *signature) []exchange.Signer[*Key] {
 	each := func(set *keyset.Set, own bool) {
 		for entry := range set.All() {
 			k := exchange.Signer[*Key]{Key: entry, Own: own, Revoked: entry.State == keyset.Revoked,
-				Named: !own && s.header.names(entry), Algorithm: string(alg)}
+				Named: !own && s.header.names(entry), Algorithm: string(alg), PostQuantum: alg.mldsa()}
 			key, whole := entry.Material.(*Key)
 			switch {
 			case whole && key.may(keyset.Signing, alg):
@@ -176,8 +179,8 @@ func (j *judge) hash(s *signature) error {
 }
 
 // digest returns what a signature is made of, to verify it with one key: the hash of
-// what is signed, once for all keys that are tried, or for EdDSA, which hashes it for
-// each, all of it.
+// what is signed, once for all keys that are tried, or for EdDSA and ML-DSA, which hash it
+// for each, all of it.
 func (j *judge) digest(s *signature) ([]byte, error) {
 	if s.digest != nil {
 		return s.digest, nil

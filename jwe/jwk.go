@@ -18,7 +18,7 @@ import (
 // jwkMembers are the members that mean something here.
 var jwkMembers = []string{
 	"kty", "crv", "kid", "use", "key_ops", "alg", "x", "y", "n", "e",
-	"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "x5c", "x5t#S256", "keys", "exp", "nbf", "revoked",
+	"d", "p", "q", "dp", "dq", "qi", "oth", "k", "pub", "priv", "x5c", "x5t#S256", "keys", "exp", "nbf", "revoked",
 }
 
 // secretMembers are what only a private or a symmetric key has.
@@ -37,14 +37,16 @@ func isSymmetric(jwk map[string]any) bool {
 }
 
 // keyTypes are the values of "kty", with those that Azure Key Vault writes for a
-// public key whose other half is in hardware, and the members of each with a number.
+// public key whose other half is in hardware, the member of each that only a private key
+// has, and the other members with a number.
 var keyTypes = map[string]struct {
-	kty     string
-	members []string
+	kty, private string
+	members      []string
 }{
-	"RSA": {"RSA", []string{"n", "e", "d", "p", "q"}}, "RSA-HSM": {"RSA", []string{"n", "e", "d", "p", "q"}},
-	"EC": {"EC", []string{"crv", "x", "y", "d"}}, "EC-HSM": {"EC", []string{"crv", "x", "y", "d"}},
-	"OKP": {"OKP", []string{"crv", "x", "d"}},
+	"RSA": {"RSA", "d", []string{"n", "e", "p", "q"}}, "RSA-HSM": {"RSA", "d", []string{"n", "e", "p", "q"}},
+	"EC": {"EC", "d", []string{"crv", "x", "y"}}, "EC-HSM": {"EC", "d", []string{"crv", "x", "y"}},
+	"OKP": {"OKP", "d", []string{"crv", "x"}},
+	"AKP": {"AKP", "priv", []string{"alg", "pub"}},
 }
 
 // findJWK checks what a JWK says about its key; the key itself is parsed by go-jose.
@@ -60,7 +62,7 @@ func findJWK(jwk map[string]any) (f finding, err error) {
 	if err := textMembers(jwk, said, "kty", "kid", "use", "alg", "x5t#S256"); err != nil {
 		return f, err
 	}
-	_, private := jwk["d"]
+	_, private := jwk[keyTypes[said["kty"]].private]
 	key, err := materialOfJWK(jwk, said["kty"], private)
 	if err != nil {
 		return f, err
@@ -233,15 +235,18 @@ func materialOfJWK(jwk map[string]any, kty string, private bool) (any, error) {
 	case kty == "":
 		return nil, errors.New(`no "kty"`)
 	case !known:
-		return nil, errors.New("a type of key that is not supported; RSA, EC, and OKP are")
+		return nil, errors.New("a type of key that is not supported; RSA, EC, OKP, and AKP are")
 	case several:
 		return nil, errors.New("an RSA key of more than two primes")
 	case !private && hasSecret(jwk):
-		return nil, errors.New(`private members without the private key, "d"`)
+		return nil, fmt.Errorf("private members without the private key, %q", typ.private)
 	}
 	numbers := map[string]string{"kty": typ.kty}
-	if err := textMembers(jwk, numbers, typ.members...); err != nil {
+	if err := textMembers(jwk, numbers, append(slices.Clone(typ.members), typ.private)...); err != nil {
 		return nil, err
+	}
+	if typ.kty == "AKP" {
+		return materialOfAKP(numbers, private)
 	}
 	if err := checkCurve(typ.kty, numbers["crv"]); err != nil {
 		return nil, err

@@ -61,11 +61,27 @@ func readSet(set map[string]any, given keyset.Use, strict bool) (file, error) {
 	if len(f.keys) != 0 {
 		return f, nil
 	}
-	var all []string
-	for _, p := range f.passed {
-		all = append(all, p.String())
+	return file{}, within(f.what, noKey(f.passed))
+}
+
+// noKey is the error of a set of which every entry is passed over. It wraps the error of
+// each.
+type noKey []PassedOver
+
+func (all noKey) Error() string {
+	var texts []string
+	for _, p := range all {
+		texts = append(texts, p.String())
 	}
-	return file{}, within(f.what, fmt.Errorf("no key that can be used: %s", strings.Join(all, "; ")))
+	return "no key that can be used: " + strings.Join(texts, "; ")
+}
+
+func (all noKey) Unwrap() []error {
+	var errs []error
+	for _, p := range all {
+		errs = append(errs, p.Err)
+	}
+	return errs
 }
 
 // sameHalves refuses sets with a secret among public keys, whatever else is wrong

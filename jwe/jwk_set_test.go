@@ -76,7 +76,7 @@ func TestOneOddEntry(t *testing.T) {
 		{"x5c of garbage", ec(object{"use": "sig", "x5c": []any{"AAAA"}}), `"x5c": a certificate that does not parse`},
 		{"x5c of another key", ec(object{"use": "sig", "x5c": x5cOf(t, certificateOf(t, newEC(t, curve256), time.Now(), time.Now().Add(time.Hour), 0))}), `"x5c": the certificate is about another key`},
 		{"numeric kid", jwkOfRSA(r, object{"use": "sig", "kid": 7}), `key 2 (kty "RSA", use "sig"): "kid" is not a string`},
-		{"kty of an unknown type", object{"kty": "AKP", "alg": "ML-DSA-44", "pub": canary}, "a type of key that is not supported"},
+		{"kty of an unknown type", object{"kty": "LMS", "alg": "LMS", "pub": canary}, "a type of key that is not supported"},
 		{"secp256k1", object{"kty": "EC", "crv": "secp256k1", "x": canary, "y": "AA"}, "a key on the curve secp256k1, which is not supported"},
 		{"an unknown curve", object{"kty": "EC", "crv": canary, "x": "AA", "y": "AA"}, "a key on another curve, which is not supported"},
 		{"no kty", object{"kid": "x", "note": canary}, `no "kty"`},
@@ -124,7 +124,7 @@ func TestSecretsAmongPublicKeys(t *testing.T) {
 		"oct": {"kty": "oct", "k": "AAAA", "alg": "HS256"}, "oct without a value": {"kty": "oct"}, "k of another type": {"kty": "x", "k": "AAAA"},
 		"d": joined(r, object{"d": "AAAA"}), "p alone": joined(r, object{"p": "AAAA"}), "dp alone": joined(r, object{"dp": 1}),
 		"oth": joined(r, object{"oth": []any{}}), "of an unknown use": joined(r, object{"use": "tls", "d": "AAAA"}),
-		"of an unknown type": {"kty": "AKP", "priv": "AAAA"},
+		"of an unknown type": {"kty": "LMS", "priv": "AAAA"}, "the seed of ML-DSA": {"kty": "AKP", "alg": "ML-DSA-44", "priv": "AAAA"},
 	} {
 		for _, list := range [][]any{{good, entry}, {entry, good}} {
 			keys, passed, err := jwe.ReadKeys(strings.NewReader(jwksOf(t, list...)), 0)

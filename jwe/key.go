@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sealwax/sealwax/internal/mldsa"
 	remotely "github.com/sealwax/sealwax/internal/remote"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -36,7 +37,7 @@ type Key struct {
 	// What a remote RSA key without an algorithm was seen to do; nil for all others.
 	seen *atomic.Pointer[[]Algorithm]
 
-	public    crypto.PublicKey  // *rsa, *ecdsa, ed25519, or *ecdh for X25519
+	public    crypto.PublicKey  // *rsa, *ecdsa, ed25519, *mldsa, or *ecdh for X25519
 	private   crypto.PrivateKey // the same, a *remoteKey, or nil
 	dh        *ecdh.PublicKey   // for ECDH-ES
 	dhPrivate *ecdh.PrivateKey
@@ -46,7 +47,8 @@ var _ keyset.Material = (*Key)(nil)
 
 // NewKey returns a private key for one use. private is an *[rsa.PrivateKey],
 // *[ecdsa.PrivateKey], *[ecdh.PrivateKey], or [ed25519.PrivateKey], of which a
-// copy is made; any [crypto.Signer] to sign with RSA, ECDSA, or Ed25519; any
+// copy is made, or, with Go 1.27, a *mldsa.PrivateKey of crypto/mldsa; any
+// [crypto.Signer] to sign with RSA, ECDSA, Ed25519, or ML-DSA; any
 // [ecdh.KeyExchanger] to decrypt, or a [keyset.Remote] that is bound to one of
 // the two or to a [crypto.Decrypter] for RSA. Another crypto.Decrypter is an
 // error: only a Remote tells an outage from a bad ciphertext. If kid is empty, it
@@ -66,7 +68,8 @@ func NewKey(kid string, private crypto.PrivateKey, use keyset.Use) (*Key, error)
 }
 
 // NewPublicKey returns a public key. public is an *[rsa.PublicKey],
-// *[ecdsa.PublicKey], *[ecdh.PublicKey], or [ed25519.PublicKey]; it is copied.
+// *[ecdsa.PublicKey], *[ecdh.PublicKey], or [ed25519.PublicKey], of which a copy is made,
+// or, with Go 1.27, a *mldsa.PublicKey of crypto/mldsa.
 func NewPublicKey(kid string, public crypto.PublicKey, use keyset.Use) (*Key, error) {
 	k, err := newKey(spec{kid: kid, use: use, public: public})
 	return k, prefixed(err)
@@ -75,11 +78,18 @@ func NewPublicKey(kid string, public crypto.PublicKey, use keyset.Use) (*Key, er
 // GenerateKey returns a new private key for one use: an RSA key of 3072 bits for
 // RSA-OAEP, RSA-OAEP-256, RSA1_5, PS256, and RS256 (and their larger siblings), an
 // EC key for ECDH-ES (with key wrapping or without), ES256, ES384, and ES512, an
-// Ed25519 key for EdDSA and Ed25519. The key is bound to the algorithm.
+// Ed25519 key for EdDSA and Ed25519, and a key of ML-DSA for each of its sizes. The key
+// is bound to the algorithm. The error wraps [errors.ErrUnsupported] for ML-DSA in a program
+// that is built with Go 1.26, or with version 1.0.0 of Go's FIPS 140-3 module.
 func GenerateKey(kid string, alg Algorithm) (*Key, error) {
+	if err := alg.runs(); err != nil && alg.mldsa() {
+		return nil, fmt.Errorf("jwe: no key is generated for %s: %w", alg, err)
+	}
 	var private crypto.PrivateKey
 	var err error
 	switch {
+	case alg.mldsa():
+		private, err = mldsa.Generate(string(alg))
 	case alg.fits(kindRSA):
 		private, err = rsa.GenerateKey(rand.Reader, 3072)
 	case alg.fits(kindEd25519):
@@ -136,6 +146,9 @@ func newKey(s spec) (*Key, error) {
 	if err := k.checkUse(s.use, s.algs); err != nil {
 		return nil, err
 	}
+	if only := k.kind.only(); only != "" {
+		k.algs = []Algorithm{only} // whoever gave it: in its JWK it must stand
+	}
 	id, err := k.thumbprint()
 	if err != nil {
 		return nil, err
@@ -147,6 +160,7 @@ func newKey(s spec) (*Key, error) {
 	k.info = keyset.Info{
 		ID: id, Name: s.kid, Format: keyset.JOSE, Private: k.private != nil, Use: s.use,
 		Algorithm: string(k.kind), NotBefore: s.notBefore, NotAfter: s.notAfter, EndsWith: s.endsWith,
+		PostQuantum: k.kind.postQuantum() & s.use,
 	}
 	if k.info.Name == "" {
 		k.info.Name = string(id)
@@ -165,7 +179,7 @@ func (k *Key) checkUse(use keyset.Use, algs []Algorithm) error {
 		return errors.New("the use of the key is not known: signing or encryption")
 	case use&^both != 0:
 		return fmt.Errorf("unknown use %d", use)
-	case k.kind == kindEd25519 && use != keyset.Signing, k.kind == kindX25519 && use != keyset.Encryption:
+	case k.kind.signs() && use != keyset.Signing, k.kind == kindX25519 && use != keyset.Encryption:
 		return fmt.Errorf("an %s key is not for %s", k.kind, use)
 	}
 	for _, alg := range algs {

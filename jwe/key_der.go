@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sealwax/sealwax/internal/mldsa"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -151,6 +152,9 @@ func parsePrivate(der []byte) (crypto.PrivateKey, []Algorithm, error) {
 	if _, err := asn1.Unmarshal(der, &info); err != nil {
 		return nil, nil, errParse
 	}
+	if alg := Algorithm(objectNames[info.Algorithm.Algorithm.String()]); alg.mldsa() && alg.runs() == nil && len(info.Key) != mldsa.SeedSize+2 {
+		return nil, nil, &unsupportedError{what: fmt.Sprintf(`an %s private key that is not its seed alone; write it so with "openssl pkey -in FILE -provparam ml-dsa.output_formats=seed-only -out key.pem"`, alg)}
+	}
 	algs, err := pssAlgorithms(info.Algorithm)
 	if err != nil {
 		return nil, nil, err
@@ -191,21 +195,29 @@ func pssAlgorithms(id pkix.AlgorithmIdentifier) ([]Algorithm, error) {
 		return nil, errParse
 	}
 	if _, err := asn1.Unmarshal(p.MGF.Parameters.FullBytes, &mgfHash); err != nil {
-		return nil, &unsupportedError{"an RSASSA-PSS key (id-RSASSA-PSS) for SHA-1"}
+		return nil, &unsupportedError{what: "an RSASSA-PSS key (id-RSASSA-PSS) for SHA-1"}
 	}
 	alg := map[string]Algorithm{"2.16.840.1.101.3.4.2.1": PS256, "2.16.840.1.101.3.4.2.2": PS384, "2.16.840.1.101.3.4.2.3": PS512}[p.Hash.Algorithm.String()]
 	if alg == "" || !p.MGF.Algorithm.Equal(oidMGF1) || !mgfHash.Algorithm.Equal(p.Hash.Algorithm) || p.Salt > alg.hash().Size() || p.Trailer != 1 {
-		return nil, &unsupportedError{"an RSASSA-PSS key (id-RSASSA-PSS) with parameters that are neither those of PS256, nor of PS384, nor of PS512"}
+		return nil, &unsupportedError{what: "an RSASSA-PSS key (id-RSASSA-PSS) with parameters that are neither those of PS256, nor of PS384, nor of PS512"}
 	}
 	return []Algorithm{alg}, nil
 }
 
 // An unsupportedError names a type of key or a curve.
-type unsupportedError struct{ what string }
+type unsupportedError struct {
+	what  string
+	lacks error // what this program lacks to read it; nil for what none reads
+}
 
 func (e *unsupportedError) Error() string {
-	return e.what + ", which is not supported; RSA, P-256, P-384, P-521, Ed25519, and X25519 are"
+	if e.lacks != nil {
+		return fmt.Sprintf("%s: %v", e.what, e.lacks)
+	}
+	return e.what + ", which is not supported; RSA, P-256, P-384, P-521, Ed25519, X25519, and ML-DSA are"
 }
+
+func (e *unsupportedError) Unwrap() error { return e.lacks }
 
 // Curves and types of keys by their object identifiers, to name them.
 var objectNames = map[string]string{
@@ -220,12 +232,18 @@ const oidEC = "1.2.840.10045.2.1"
 
 // unsupported names the key of an algorithm that the standard library does not read.
 func unsupported(id pkix.AlgorithmIdentifier) error {
+	if alg := Algorithm(objectNames[id.Algorithm.String()]); alg.mldsa() {
+		if err := alg.runs(); err != nil {
+			return &unsupportedError{what: "a key of type " + string(alg), lacks: err}
+		}
+		return errParse
+	}
 	if id.Algorithm.String() != oidEC {
 		return named("a key of type ", id.Algorithm)
 	}
 	var curve asn1.ObjectIdentifier
 	if _, err := asn1.Unmarshal(id.Parameters.FullBytes, &curve); err != nil {
-		return &unsupportedError{`an EC key with its curve written out; name the curve with "openssl ec -param_enc named_curve"`}
+		return &unsupportedError{what: `an EC key with its curve written out; name the curve with "openssl ec -param_enc named_curve"`}
 	}
 	if supportedCurves[curve.String()] {
 		return errParse
@@ -240,7 +258,7 @@ func named(prefix string, id asn1.ObjectIdentifier) error {
 	if name == "" {
 		name = cut(id.String())
 	}
-	return &unsupportedError{prefix + name}
+	return &unsupportedError{what: prefix + name}
 }
 
 // curveError names the curve of a JWK if it is one that is known elsewhere: it does not
@@ -251,10 +269,10 @@ func curveError(crv string) error {
 	}
 	for _, name := range objectNames {
 		if name == crv {
-			return &unsupportedError{"a key on the curve " + crv}
+			return &unsupportedError{what: "a key on the curve " + crv}
 		}
 	}
-	return &unsupportedError{"a key on another curve"}
+	return &unsupportedError{what: "a key on another curve"}
 }
 
 // explained names the curve of a SEC 1 private key that does not parse: RFC 5915.

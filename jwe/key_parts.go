@@ -17,6 +17,7 @@ import (
 	"math/big"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/sealwax/sealwax/internal/mldsa"
 	"github.com/sealwax/sealwax/internal/text"
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -60,6 +61,9 @@ func (k *Key) takePrivate(private crypto.PrivateKey, use keyset.Use) error {
 			return errors.New("an EC private key that is not valid")
 		}
 		return k.takeEC(own)
+	case *mldsa.PrivateKey:
+		k.private = p // immutable
+		return k.takePublic(mldsa.Public(p))
 	default:
 		return k.takeRemote(private, use)
 	}
@@ -153,6 +157,13 @@ func (k *Key) takePublic(public crypto.PublicKey) error {
 			return errors.New("an EC public key that is not valid")
 		}
 		return k.takePublic(own)
+	case *mldsa.PublicKey:
+		name := mldsa.Name(p)
+		if !mldsa.Known(name) {
+			return errors.New("an ML-DSA key without its parameters")
+		}
+		k.kind, k.public = kind(name), p // immutable
+		return nil
 	}
 	return fmt.Errorf("cannot use a public key of type %T", public)
 }
@@ -201,7 +212,8 @@ func kindOf(c elliptic.Curve) (kind, error) {
 	return "", curveError(c.Params().Name)
 }
 
-// kindOfKey returns the kind of an Edwards or Montgomery key, which implies its use.
+// kindOfKey returns the kind of an Edwards or Montgomery key, or of one of ML-DSA, which
+// implies its use.
 func kindOfKey(public crypto.PublicKey, private crypto.PrivateKey) kind {
 	key := private
 	if key == nil {
@@ -214,6 +226,10 @@ func kindOfKey(public crypto.PublicKey, private crypto.PrivateKey) kind {
 		if k.Curve() == ecdh.X25519() {
 			return kindX25519
 		}
+	case *mldsa.PublicKey:
+		return kind(mldsa.Name(k))
+	case *mldsa.PrivateKey:
+		return kind(mldsa.Name(mldsa.Public(k)))
 	case *ecdh.PrivateKey:
 		if k.Curve() == ecdh.X25519() {
 			return kindX25519
@@ -317,10 +333,18 @@ func publicJWK(p *ecdh.PublicKey) map[string]string {
 	return map[string]string{"kty": "EC", "crv": string(crv), "x": enc(octets[1 : 1+half]), "y": enc(octets[1+half:])}
 }
 
-// thumbprint is that of RFC 7638, and of RFC 8037, Section 2, with SHA-256.
+// thumbprint is that of RFC 7638, of RFC 8037, Section 2, and of RFC 9964, with
+// SHA-256.
 func (k *Key) thumbprint() (keyset.ID, error) {
-	if k.kind == kindX25519 {
-		sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"X25519","kty":"OKP","x":"%s"}`, publicJWK(k.dh)["x"]))
+	members := ""
+	switch public := k.public.(type) {
+	case *ecdh.PublicKey:
+		members = fmt.Sprintf(`{"crv":"X25519","kty":"OKP","x":"%s"}`, publicJWK(public)["x"])
+	case *mldsa.PublicKey:
+		members = fmt.Sprintf(`{"alg":"%s","kty":"AKP","pub":"%s"}`, k.kind, rawURL.EncodeToString(mldsa.Encoding(public)))
+	}
+	if members != "" {
+		sum := sha256.Sum256([]byte(members))
 		return keyset.ID(rawURL.EncodeToString(sum[:])), nil
 	}
 	jwk := jose.JSONWebKey{Key: k.public}

@@ -22,8 +22,8 @@ import (
 // jwe/pkcs12, which is a module of its own.
 //
 // use says what keys are for that do not say so themselves, by "use", "key_ops",
-// "alg", the key usage of their certificate, or their type (Ed25519, X25519). If it is
-// zero, there must be none.
+// "alg", the key usage of their certificate, or their type (Ed25519, X25519, ML-DSA). If it
+// is zero, there must be none.
 //
 // The key of a certificate is valid as long as the certificate is; its signature and
 // its issuer are not checked. Of a chain the key is that of the leaf. A JWK is valid
@@ -153,7 +153,7 @@ func (f *finding) decide(given keyset.Use, strict bool) (keyset.Use, error) {
 		return 0, fmt.Errorf("unknown use %d", given)
 	}
 	says := f.says
-	if kind := kindOfKey(f.public, f.private); kind == kindEd25519 {
+	if kind := kindOfKey(f.public, f.private); kind.signs() {
 		says = append(says, claim{"the type of the key", keyset.Signing})
 	} else if kind == kindX25519 {
 		says = append(says, claim{"the type of the key", keyset.Encryption})

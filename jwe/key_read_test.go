@@ -161,7 +161,7 @@ func TestReadKeyRefuses(t *testing.T) {
 		{"certificate without a usage for us", string(signUsage), 0, "does not allow"},
 		{"DER of garbage", "\x30\x03\x02\x01\x01", keyset.Signing, "ASN.1 (DER): neither a key nor a certificate"},
 		{"JWK symmetric", `{"kty":"oct","k":"AAAA","use":"sig"}`, 0, "a symmetric key"},
-		{"JWK of another type", `{"kty":"AKP","pub":"AAAA","alg":"ML-DSA-44"}`, keyset.Signing, "not supported"},
+		{"JWK of another type", `{"kty":"LMS","pub":"AAAA"}`, keyset.Signing, "not supported"},
 		{"JWK of another curve", `{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA"}`, keyset.Signing, "not supported"},
 		{"JWK without a type", `{"n":"AAAA"}`, keyset.Signing, `no "kty"`},
 		{"JWK with text after it", ecJWK("") + "{}", keyset.Signing, "not a JSON object"},
@@ -244,11 +244,11 @@ func TestReadKeys(t *testing.T) {
 	one, two := signing(t, "one", newEC(t, curve256)), encryption(t, "two", newX(t))
 	jwks := func(keys ...string) string { return `{"keys":[` + strings.Join(keys, ",") + `],"next":1}` }
 	t.Run("all of them", func(t *testing.T) {
-		keys, passed, err := jwe.ReadKeys(strings.NewReader(jwks(jwkOf(one, false), `{"kty":"AKP","kid":"pq"}`, `{"kty":"OKP","crv":"Ed448","x":"AAAA"}`, jwkOf(two, false))), 0)
+		keys, passed, err := jwe.ReadKeys(strings.NewReader(jwks(jwkOf(one, false), `{"kty":"LMS","kid":"pq"}`, `{"kty":"OKP","crv":"Ed448","x":"AAAA"}`, jwkOf(two, false))), 0)
 		require.NoError(t, err)
 		require.Len(t, keys, 2)
 		require.Len(t, passed, 2)
-		assert.Equal(t, `key 2 (kty "AKP", kid "pq"): a type of key that is not supported; RSA, EC, and OKP are`, passed[0].String())
+		assert.Equal(t, `key 2 (kty "LMS", kid "pq"): a type of key that is not supported; RSA, EC, OKP, and AKP are`, passed[0].String())
 		assert.ErrorContains(t, passed[1].Err, "a key on the curve Ed448, which is not supported")
 		assert.Equal(t, one.Public().Info(), keys[0].Info())
 		assert.Equal(t, two.Public().Info(), keys[1].Info())
@@ -262,7 +262,7 @@ func TestReadKeys(t *testing.T) {
 		{"not JSON", "{", "JSON: not a JSON object"},
 		{"no keys", `{}`, `no array "keys"`},
 		{"empty", jwks(), "it is empty"},
-		{"only unknown ones", jwks(`{"kty":"AKP"}`), `no key that can be used: key 1 (kty "AKP"): a type`},
+		{"only unknown ones", jwks(`{"kty":"LMS"}`), `no key that can be used: key 1 (kty "LMS"): a type`},
 		{"keys twice", `{"keys":[],"keys":[]}`, "twice"},
 		{"not an object", jwks("1"), "key 1: not a JSON object"},
 		{"mixed halves", jwks(jwkOf(one, false), jwkOf(two, true)), `key 2 (kty "OKP", use "enc", kid "two"): private and public keys in one set`},

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/mldsa"
 )
 
 const (
@@ -32,9 +33,9 @@ func encoded(n int64) int64 {
 	return n/3*4 + int64(base64.RawURLEncoding.EncodedLen(int(n%3)))
 }
 
-// maxEntry is one signature or recipient in JSON serialization: two headers, an
-// RSA signature or an RSA-encrypted key, and the names of the members.
-const maxEntry = 4*maxHeader/3 + maxHeader + 4*maxRSABits/8/3 + 256
+// maxEntry is one signature or recipient in JSON serialization: two headers, a
+// signature of ML-DSA-87, which is longer than what RSA makes, and the names of the members.
+const maxEntry = 4*maxHeader/3 + maxHeader + 4*mldsa.MaxSignature/3 + 256
 
 // maxJWS is the largest JWS around a payload of the given size.
 func maxJWS(payload int64) int64 {

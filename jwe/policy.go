@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealwax/sealwax/internal/mldsa"
 	"github.com/sealwax/sealwax/keyset"
 )
 
 // An Algorithm is a value of the "alg" or "enc" header parameter.
 type Algorithm string
 
-// The algorithms of RFC 7518, RFC 8037, and RFC 9864 that are allowed by default,
+// The algorithms of RFC 7518, RFC 8037, RFC 9864, and RFC 9964 that are allowed by default,
 // and RSA1_5, which needs [InsecureRSA1_5].
 const (
 	RSAOAEP256   Algorithm = "RSA-OAEP-256" // "alg" of the encryption
@@ -43,6 +44,13 @@ const (
 	// to Ed25519 or the Config says so.
 	Ed25519 Algorithm = "Ed25519"
 
+	// ML-DSA of RFC 9964, which holds against a quantum computer. A program that is built
+	// with Go 1.26 does without: an error that wraps [errors.ErrUnsupported] says so wherever
+	// one of them is asked for.
+	MLDSA44 Algorithm = "ML-DSA-44"
+	MLDSA65 Algorithm = "ML-DSA-65"
+	MLDSA87 Algorithm = "ML-DSA-87"
+
 	RS256 Algorithm = "RS256" // accepted, never produced unless set; so are
 	RS384 Algorithm = "RS384" // these two
 	RS512 Algorithm = "RS512"
@@ -67,7 +75,7 @@ const (
 var (
 	keyAlgorithms       = []Algorithm{RSAOAEP256, RSAOAEP, ECDHES, ECDHESA128KW, ECDHESA192KW, ECDHESA256KW}
 	contentAlgorithms   = []Algorithm{A128GCM, A192GCM, A256GCM, A128CBCHS256, A192CBCHS384, A256CBCHS512}
-	signatureAlgorithms = []Algorithm{PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, RS256, RS384, RS512}
+	signatureAlgorithms = []Algorithm{PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, MLDSA44, MLDSA65, MLDSA87, RS256, RS384, RS512}
 )
 
 func (a Algorithm) purpose() purpose {
@@ -86,7 +94,7 @@ func (a Algorithm) purpose() purpose {
 // it is none: what stands in a message that was decrypted is not quoted.
 func (a Algorithm) known() string {
 	registered := []Algorithm{"none", "HS256", "HS384", "HS512", "ES256K", "Ed448", "Ed25519", "RS1",
-		"ESP256", "ESP384", "ESP512", "ESB256", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}
+		"ESP256", "ESP384", "ESP512", "ESB256"}
 	if a.purpose() != 0 || slices.Contains(registered, a) {
 		return string(a)
 	}
@@ -106,6 +114,26 @@ const (
 	kindX25519  kind = "X25519"
 )
 
+// only is the one algorithm of a key of ML-DSA, whose parameters are its type; empty for
+// every other kind.
+func (k kind) only() Algorithm {
+	if mldsa.Known(string(k)) {
+		return Algorithm(k)
+	}
+	return ""
+}
+
+// signs reports whether a key of the kind does nothing but sign.
+func (k kind) signs() bool { return k == kindEd25519 || k.only() != "" }
+
+// postQuantum is what a key of the kind does that holds against a quantum computer.
+func (k kind) postQuantum() keyset.Use {
+	if k.only() != "" {
+		return keyset.Signing
+	}
+	return 0
+}
+
 // fits reports whether keys of the kind work with the algorithm.
 func (a Algorithm) fits(k kind) bool {
 	switch a {
@@ -122,7 +150,7 @@ func (a Algorithm) fits(k kind) bool {
 	case EdDSA, Ed25519:
 		return k == kindEd25519
 	}
-	return false
+	return a != "" && a == k.only()
 }
 
 // use is what a key does that is bound to the algorithm.
@@ -137,12 +165,17 @@ func (a Algorithm) use() keyset.Use {
 }
 
 // same reports whether both are names of one algorithm.
-func (a Algorithm) same(b Algorithm) bool { return a == b || a.whole() && b.whole() }
+func (a Algorithm) same(b Algorithm) bool { return a == b || a.edwards() && b.edwards() }
+
+func (a Algorithm) edwards() bool { return a == EdDSA || a == Ed25519 }
+
+// mldsa reports whether the algorithm is of RFC 9964.
+func (a Algorithm) mldsa() bool { return mldsa.Known(string(a)) }
 
 // whole reports whether a signature is over all of the input, and not over a hash.
-func (a Algorithm) whole() bool { return a == EdDSA || a == Ed25519 }
+func (a Algorithm) whole() bool { return a.edwards() || a.mldsa() }
 
-// hash is that of a signature; EdDSA has none.
+// hash is that of a signature; EdDSA and ML-DSA have none.
 func (a Algorithm) hash() crypto.Hash {
 	switch a {
 	case PS256, RS256, ES256:
@@ -172,8 +205,10 @@ func defaultFor(use keyset.Use, k kind) Algorithm {
 		return ES384
 	case kindP521:
 		return ES512
+	case kindEd25519:
+		return EdDSA
 	}
-	return EdDSA
+	return k.only()
 }
 
 // may reports whether k is allowed to do this: by its use, by the algorithms it is

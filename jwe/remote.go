@@ -113,5 +113,5 @@ func (a Algorithm) signerOpts() crypto.SignerOpts {
 	if a.pss() {
 		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.hash()}
 	}
-	return a.hash() // zero for EdDSA
+	return a.hash() // zero for EdDSA and ML-DSA
 }

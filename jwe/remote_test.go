@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -134,7 +135,7 @@ func dhOf(t testing.TB, k *ecdsa.PrivateKey) *ecdh.PrivateKey {
 }
 
 func TestRemoteKeysSign(t *testing.T) {
-	for _, alg := range signAlgorithms {
+	for _, alg := range slices.Concat(signAlgorithms, mldsaAlgorithms) {
 		private := material(t, alg).(crypto.Signer)
 		for name, remote := range map[string]crypto.PrivateKey{"Remote": newKMS(private), "Signer": plainSigner{private}} {
 			t.Run(string(alg)+" "+name, func(t *testing.T) {

@@ -59,6 +59,9 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if err := checkCount(len(by)); err != nil {
 		return nil, err
 	}
+	if err := c.Demand(func() []envelope.KeyUse { return signings(by) }); err != nil {
+		return nil, err
+	}
 	number := newNumber()
 	if !inside {
 		sealed, err := e.encrypt(c, to, payload, false)
@@ -82,6 +85,18 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 		return sealed, err
 	}
 	return e.signAround(c, by, sealed, number)
+}
+
+// signings are the uses of keys of ours that are to sign.
+func signings(by []keyset.Key) []envelope.KeyUse {
+	var uses []envelope.KeyUse
+	for _, key := range by {
+		info := key.Material.Info()
+		u := exchange.Use(key, true, keyset.Signing, info.Algorithm)
+		u.PostQuantum = info.PostQuantum&keyset.Signing != 0
+		uses = append(uses, u)
+	}
+	return uses
 }
 
 // speaks reports whether the signature of a layer speaks of the message: it has the
@@ -183,7 +198,7 @@ func (s signer) signature(c *exchange.Call, digest []byte) ([]byte, error) {
 		return nil, fmt.Errorf("key %s: %w", s.key.info.ID, err)
 	}
 	u := exchange.Use(s.entry, true, keyset.Signing, string(s.alg))
-	u.Layer = s.layer
+	u.Layer, u.PostQuantum = s.layer, s.alg.mldsa()
 	c.SealedOwn(u)
 	return octets, nil
 }

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/sealwax/sealwax/internal/base64url"
+	"github.com/sealwax/sealwax/internal/mldsa"
 	remotely "github.com/sealwax/sealwax/internal/remote"
 )
 
@@ -29,7 +30,7 @@ var saltAsHash = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 func (a Algorithm) pss() bool { return a == PS256 || a == PS384 || a == PS512 }
 
 // digest returns what is signed in place of the input: its hash, or the input
-// itself for EdDSA.
+// itself for EdDSA and ML-DSA.
 func (a Algorithm) digest(input ...[]byte) []byte {
 	if a.whole() {
 		if len(input) == 1 {
@@ -86,8 +87,10 @@ func (k *Key) signatureSize() int {
 		return 2 * 48
 	case kindP521:
 		return 2 * 66
+	case kindEd25519:
+		return ed25519.SignatureSize
 	}
-	return ed25519.SignatureSize
+	return mldsa.SignatureSize(string(k.kind))
 }
 
 // sign returns the signature of a digest.
@@ -108,6 +111,8 @@ func (k *Key) sign(ctx context.Context, alg Algorithm, digest []byte) ([]byte, e
 		return k.joined(r, s)
 	case ed25519.PrivateKey:
 		return private.Sign(nil, digest, crypto.Hash(0))
+	case *mldsa.PrivateKey:
+		return mldsa.Sign(private, digest)
 	}
 	return nil, errors.New("key does not sign")
 }
@@ -170,6 +175,8 @@ func (k *Key) verify(alg Algorithm, digest, signature []byte) bool {
 		return ecdsa.Verify(public, digest, r, s)
 	case ed25519.PublicKey:
 		return ed25519.Verify(public, digest, signature)
+	case *mldsa.PublicKey:
+		return mldsa.Verify(public, digest, signature)
 	}
 	return false
 }
