@@ -106,6 +106,19 @@ type Config struct {
 	// it or with another. A server's are its client's the other way round.
 	SealContext, OpenContext string
 
+	// RequirePostQuantum, which is [keyset.Signing] or zero, asks for messages whose
+	// signature holds against a quantum computer as well: ML-DSA, of which Seal takes
+	// a key, and of which Open asks for one signature at least that counts. Seal returns
+	// an error that wraps [envelope.ErrNoKey] and names the keys that are not; Open rejects
+	// with [envelope.Forbidden]. Of SignEncryptSign either of the two will do.
+	//
+	// [keyset.Encryption] is an error of New: JOSE has no key agreement yet that holds. RFC
+	// 9964 is of signatures alone, and HPKE for JOSE and its companion with ML-KEM are
+	// drafts (draft-ietf-jose-hpke-encrypt, draft-ietf-jose-hpke-pq). A message
+	// that has to stay secret for longer than RSA and elliptic curves may hold
+	// belongs into package pgp.
+	RequirePostQuantum keyset.Use
+
 	// RequireTyp and RequireCty make Open reject messages unless the protected
 	// header of the JWS has this "typ" or "cty": RFC 8725, Section 3.11. They are
 	// compared as media types are, RFC 7515, Section 4.1.9.
@@ -190,7 +203,8 @@ func New(c Config) (*Envelope, error) {
 	e.x, err = exchange.New(exchange.Config{
 		Format: keyset.JOSE, Own: c.Own, Peer: c.Peer, MaxAge: c.MaxAge, Skew: c.Skew, Replays: c.Replays,
 		Waive: c.Waive, Observe: c.Observe, Now: c.Now,
-		Evidence: waiveEvidence, Unsigned: waiveEncryptOnly, Forgetful: waiveForgetful,
+		PostQuantum: c.RequirePostQuantum,
+		Evidence:    waiveEvidence, Unsigned: waiveEncryptOnly, Forgetful: waiveForgetful,
 	}, waiveEvidence, waiveForgetful, waiveEncryptOnly, waiveRSA15, waiveCompression, waiveLongIV, waiveCarried, waiveRSADualUse)
 	errs = append(errs, err)
 	if err == nil {
@@ -262,6 +276,19 @@ func (c *Config) check(w *waivers) error {
 	} {
 		if !utf8.ValidString(s.text) || len(s.text) > s.most {
 			bad("%s is not valid UTF-8 of at most %d bytes", s.name, s.most)
+		}
+	}
+	switch {
+	case c.RequirePostQuantum == 0:
+	case c.RequirePostQuantum&keyset.Encryption != 0:
+		bad("RequirePostQuantum of %s: JOSE has no post-quantum key agreement yet; it can be asked of signatures alone", c.RequirePostQuantum)
+	case c.RequirePostQuantum != keyset.Signing:
+		bad("RequirePostQuantum is %d", c.RequirePostQuantum)
+	case w.encryptOnly:
+		bad("RequirePostQuantum without a signature")
+	default:
+		if err := MLDSA65.runs(); err != nil {
+			bad("RequirePostQuantum: %w", err)
 		}
 	}
 	if err := exchange.CheckContexts(c.SealContext, c.OpenContext); err != nil {

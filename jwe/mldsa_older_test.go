@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/jwe"
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // mldsaAlgorithms are those of RFC 9964 that this build has.
@@ -43,13 +44,14 @@ func TestMLDSANeedsAnotherBuild(t *testing.T) {
 		own, peer := set(t, w.ourSign, w.ourDecrypt), set(t, public(w.theirSign, w.theirDecrypt)...)
 		_, accepts := jwe.New(jwe.Config{Own: own, Peer: peer, Accept: []jwe.Algorithm{alg}})
 		_, seals := jwe.New(jwe.Config{Own: own, Peer: peer, Seal: jwe.Algorithms{Signature: alg}})
+		_, demands := jwe.New(jwe.Config{Own: own, Peer: peer, RequirePostQuantum: keyset.Signing})
 		oid := map[jwe.Algorithm]string{jwe.MLDSA44: "11", jwe.MLDSA65: "12", jwe.MLDSA87: "13"}[alg]
 		der, err := hex.DecodeString("3012300b06096086480165030403" + oid + "0303000102")
 		require.NoError(t, err)
 		_, pkix := jwe.ReadKey(strings.NewReader(string(der)), 0)
 		for what, err := range map[string]error{
 			"GenerateKey": generated, "a JWK": jwk, "a private JWK": private, "a set of nothing else": alone, "SubjectPublicKeyInfo": pkix,
-			"Accept": accepts, "Seal.Signature": seals,
+			"Accept": accepts, "Seal.Signature": seals, "RequirePostQuantum": demands,
 		} {
 			assert.ErrorIs(t, err, errors.ErrUnsupported, what)
 			assert.ErrorContains(t, err, "ML-DSA needs ", what)
