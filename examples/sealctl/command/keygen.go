@@ -19,9 +19,10 @@ var keygen = command{
 	help: `
 The key is written unencrypted, into a file that only you can read; keep it where
 you keep secrets. OpenPGP keys sign and decrypt. A JOSE key does one of the two:
-make one to sign (ES256, ES384, ES512, EdDSA, PS256, RS256) and one to decrypt
-(ECDH-ES+A256KW, RSA-OAEP-256, RSA-OAEP, and RSA1_5 for an older profile); its
-name is the "kid".
+make one to sign (ES256, ES384, ES512, EdDSA, PS256, RS256, and the post-quantum
+ML-DSA-44, ML-DSA-65, and ML-DSA-87, which a sealctl built with Go 1.27 has) and one
+to decrypt (ECDH-ES+A256KW, RSA-OAEP-256, RSA-OAEP, and RSA1_5 for an older profile;
+none is post-quantum yet); its name is the "kid".
 
   sealctl keygen -format pgp -name "Example Bank <keys@bank.example>" -o own-2027.asc
   sealctl keygen -format jose -alg ES256 -name bank-sign-2027 -o sign-2027.jwk

@@ -227,7 +227,7 @@ func prefixOf(file string) (keyset.Use, jwe.Algorithm) {
 
 var (
 	keyAlgorithms       = []jwe.Algorithm{jwe.RSAOAEP256, jwe.RSAOAEP, jwe.RSA1_5, jwe.ECDHES, jwe.ECDHESA128KW, jwe.ECDHESA192KW, jwe.ECDHESA256KW}
-	signatureAlgorithms = []jwe.Algorithm{jwe.PS256, jwe.PS384, jwe.PS512, jwe.ES256, jwe.ES384, jwe.ES512, jwe.EdDSA, jwe.Ed25519, jwe.RS256, jwe.RS384, jwe.RS512}
+	signatureAlgorithms = []jwe.Algorithm{jwe.PS256, jwe.PS384, jwe.PS512, jwe.ES256, jwe.ES384, jwe.ES512, jwe.EdDSA, jwe.Ed25519, jwe.MLDSA44, jwe.MLDSA65, jwe.MLDSA87, jwe.RS256, jwe.RS384, jwe.RS512}
 )
 
 func unprefixed(file string) string {

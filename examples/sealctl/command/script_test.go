@@ -38,12 +38,13 @@ import (
 //	pem FILE                         make a private key on P-256
 //	replica NAME FILE FOLDER         load a manifest of JOSE keys, and report it in the folder, as a program does
 //
-// A word in quotes may hold spaces. What follows "-- NAME --" is a file.
+// A word in quotes may hold spaces. What follows "-- NAME --" is a file. builtScript is for
+// what this build has, or has not.
 func TestScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, scripts)
-	for _, name := range scripts {
+	for _, name := range append(scripts, builtScript) {
 		raw, err := os.ReadFile(name)
 		require.NoError(t, err)
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
