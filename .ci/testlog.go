@@ -120,6 +120,7 @@ func table(exchanged []string) string {
 		"with every signature verified. The programs are those of Debian and of npm, as `.ci/run` installs them.\n\n" +
 		"| format | program | what | its messages that we opened | ours that it opened |\n|---|---|---|---|---|\n")
 	slices.Sort(exchanged)
+	exchanged = slices.Compact(exchanged) // a test that ran under two Go releases
 	theirs, ours := 0, 0
 	for _, line := range exchanged {
 		cells := strings.Split(line, "|")

@@ -76,11 +76,33 @@ func TestPeerJWCrypto(t *testing.T) {
 	missing(t, "python3 with jwcrypto")
 }
 
-// testPeer exchanges a message in both directions for every profile.
-func testPeer(t *testing.T, peer, program, script, name string) {
+// A result is what the peer says of a job: the payload or the token, and the key that it
+// signed with.
+type result struct {
+	Out, Err string
+	Key      json.RawMessage
+}
+
+// ask runs the script of a peer, and returns the result of each job.
+func ask(t *testing.T, program, script, name string, jobs []job) []result {
 	path := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(path, []byte(script), 0o600))
+	in, err := json.Marshal(jobs)
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), program, path)
+	cmd.Stdin = bytes.NewReader(in)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, stderr.String())
+	var results []result
+	require.NoError(t, json.Unmarshal(out, &results))
+	require.Len(t, results, len(jobs))
+	return results
+}
 
+// testPeer exchanges a message in both directions for every profile.
+func testPeer(t *testing.T, peer, program, script, name string) {
 	payload := []byte("{\"currency\":\"SGD\",\"note\":\"Ünïcode\"}\x00\xff")
 	var jobs []job
 	var worlds []world
@@ -104,17 +126,7 @@ func testPeer(t *testing.T, peer, program, script, name string) {
 		add(t, w, jwe.Algorithms{Key: jwe.ECDHES, Content: jwe.A128CBCHS256, Signature: jwe.ES256})
 	}
 
-	in, err := json.Marshal(jobs)
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), program, path)
-	cmd.Stdin = bytes.NewReader(in)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	require.NoError(t, err, stderr.String())
-	var results []struct{ Out, Err string }
-	require.NoError(t, json.Unmarshal(out, &results))
-	require.Len(t, results, len(jobs))
+	results := ask(t, program, script, name, jobs)
 	opened, openedByIt := 0, 0
 	for i, r := range results {
 		j := jobs[i]
