@@ -246,7 +246,9 @@ func materialOfJWK(jwk map[string]any, kty string, private bool) (any, error) {
 		return nil, err
 	}
 	if typ.kty == "AKP" {
-		return materialOfAKP(numbers, private)
+		if err := checkAKP(numbers); err != nil {
+			return nil, err
+		}
 	}
 	if err := checkCurve(typ.kty, numbers["crv"]); err != nil {
 		return nil, err

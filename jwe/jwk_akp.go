@@ -7,52 +7,36 @@ import (
 	"github.com/sealwax/sealwax/internal/mldsa"
 )
 
-// materialOfAKP reads a key of RFC 9964. "alg" is a part of the key: it says which parameters
-// "pub" and the seed in "priv" are for.
-func materialOfAKP(text map[string]string, private bool) (any, error) {
+// checkAKP says what is wrong with a key of RFC 9964 in any of its members, before it is
+// parsed. "alg" is a part of the key: it says which parameters "pub" and the seed in "priv"
+// are for.
+func checkAKP(text map[string]string) error {
 	alg := Algorithm(text["alg"])
-	switch _, public := text["pub"]; {
-	case alg == "":
-		return nil, errors.New(`no "alg", without which a key of the type AKP is none`)
-	case alg.purpose() == 0:
-		return nil, fmt.Errorf(`"alg" is %q, which is not supported`, cut(string(alg)))
-	case !alg.mldsa():
-		return nil, fmt.Errorf(`"alg" is %s, which has no keys of the type AKP`, alg)
-	case alg.runs() != nil:
-		return nil, fmt.Errorf("a key of type %s: %w", alg, alg.runs())
-	case !public:
-		return nil, errors.New(`no "pub"`)
-	}
-	encoding, err := decodeText(text["pub"])
-	if err != nil {
-		return nil, fmt.Errorf(`"pub": %w`, err)
-	}
-	public, err := mldsa.NewPublicKey(string(alg), encoding)
-	if err != nil {
-		return nil, fmt.Errorf(`"pub": %w`, err)
-	}
-	if !private {
-		return public, nil
-	}
-	seed, err := decodeText(text["priv"])
-	if err != nil {
-		return nil, fmt.Errorf(`"priv": %w`, err)
-	}
-	key, err := mldsa.NewPrivateKey(string(alg), seed)
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf(`"priv": %w`, err)
-	case !equalPublic(mldsa.Public(key), public):
-		return nil, fmt.Errorf(`"priv" is the seed of another %s key than "pub"`, alg)
+	case alg == "":
+		return errors.New(`no "alg", without which a key of the type AKP is none`)
+	case alg.purpose() == 0:
+		return fmt.Errorf(`"alg" is %q, which is not supported`, cut(string(alg)))
+	case !alg.mldsa():
+		return fmt.Errorf(`"alg" is %s, which has no keys of the type AKP`, alg)
+	case alg.runs() != nil:
+		return fmt.Errorf("a key of type %s: %w", alg, alg.runs())
 	}
-	return key, nil
-}
-
-// membersOfAKP are those of k, with the seed if it is here.
-func (k *Key) membersOfAKP(public *mldsa.PublicKey) map[string]any {
-	members := map[string]any{"kty": "AKP", "alg": string(k.kind), "pub": rawURL.EncodeToString(mldsa.Encoding(public))}
-	if private, here := k.private.(*mldsa.PrivateKey); here {
-		members["priv"] = rawURL.EncodeToString(mldsa.Seed(private))
+	for _, m := range []struct {
+		name string
+		size int
+	}{{"pub", mldsa.PublicKeySize(string(alg))}, {"priv", mldsa.SeedSize}} {
+		s, present := text[m.name]
+		octets, err := decodeText(s)
+		switch {
+		case !present && m.name == "pub":
+			return errors.New(`no "pub"`)
+		case !present:
+		case err != nil:
+			return fmt.Errorf("%q: %w", m.name, err)
+		case len(octets) != m.size:
+			return fmt.Errorf("%q is of %d bytes, and that of %s has %d", m.name, len(octets), alg, m.size)
+		}
 	}
-	return members
+	return nil
 }

@@ -336,15 +336,8 @@ func publicJWK(p *ecdh.PublicKey) map[string]string {
 // thumbprint is that of RFC 7638, of RFC 8037, Section 2, and of RFC 9964, with
 // SHA-256.
 func (k *Key) thumbprint() (keyset.ID, error) {
-	members := ""
-	switch public := k.public.(type) {
-	case *ecdh.PublicKey:
-		members = fmt.Sprintf(`{"crv":"X25519","kty":"OKP","x":"%s"}`, publicJWK(public)["x"])
-	case *mldsa.PublicKey:
-		members = fmt.Sprintf(`{"alg":"%s","kty":"AKP","pub":"%s"}`, k.kind, rawURL.EncodeToString(mldsa.Encoding(public)))
-	}
-	if members != "" {
-		sum := sha256.Sum256([]byte(members))
+	if k.kind == kindX25519 {
+		sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"X25519","kty":"OKP","x":"%s"}`, publicJWK(k.dh)["x"]))
 		return keyset.ID(rawURL.EncodeToString(sum[:])), nil
 	}
 	jwk := jose.JSONWebKey{Key: k.public}

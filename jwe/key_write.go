@@ -9,7 +9,6 @@ import (
 	"maps"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/sealwax/sealwax/internal/mldsa"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -113,9 +112,6 @@ var jwkUses = map[keyset.Use]string{keyset.Signing: "sig", keyset.Encryption: "e
 // numbers returns the members with the key itself.
 func (k *Key) numbers() (map[string]any, error) {
 	members := map[string]any{}
-	if public, akp := k.public.(*mldsa.PublicKey); akp {
-		return k.membersOfAKP(public), nil
-	}
 	if k.kind == kindX25519 {
 		for name, v := range publicJWK(k.dh) {
 			members[name] = v

@@ -27,30 +27,13 @@ func Available() error {
 	return nil
 }
 
-// Generate returns a new private key, or the error of [Available].
+// Generate returns a new private key. It returns the error of [Available], or one for a name
+// that is not [Known].
 func Generate(name string) (*PrivateKey, error) {
-	if err := check(name, "", 0, func(size) int { return 0 }); err != nil {
+	if err := Available(); err != nil {
 		return nil, err
 	}
 	return mldsa.GenerateKey(parameters(name))
-}
-
-// NewPrivateKey returns the private key of a seed. It returns the error of [Available], or
-// one for a seed that has not [SeedSize].
-func NewPrivateKey(name string, seed []byte) (*PrivateKey, error) {
-	if err := checkSeed(name, seed); err != nil {
-		return nil, err
-	}
-	return mldsa.NewPrivateKey(parameters(name), seed)
-}
-
-// NewPublicKey returns the public key that FIPS 204, Algorithm 22, encodes so. It returns
-// the error of [Available], or one for an encoding of another size.
-func NewPublicKey(name string, encoding []byte) (*PublicKey, error) {
-	if err := checkPublic(name, encoding); err != nil {
-		return nil, err
-	}
-	return mldsa.NewPublicKey(parameters(name), encoding)
 }
 
 func parameters(name string) mldsa.Parameters {
@@ -59,8 +42,10 @@ func parameters(name string) mldsa.Parameters {
 		return mldsa.MLDSA44()
 	case "ML-DSA-65":
 		return mldsa.MLDSA65()
+	case "ML-DSA-87":
+		return mldsa.MLDSA87()
 	}
-	return mldsa.MLDSA87()
+	return mldsa.Parameters{}
 }
 
 // Name is the name of the parameters of a key. It is not [Known] for a key that nobody made:
@@ -75,12 +60,6 @@ func Public(k *PrivateKey) (public *PublicKey) {
 	defer func() { _ = recover() }()
 	return k.PublicKey()
 }
-
-// Encoding is what [NewPublicKey] reads.
-func Encoding(k *PublicKey) []byte { return k.Bytes() }
-
-// Seed is what [NewPrivateKey] reads.
-func Seed(k *PrivateKey) []byte { return k.Bytes() }
 
 // Sign returns a signature of the message. It is another one each time.
 func Sign(k *PrivateKey, message []byte) ([]byte, error) {

@@ -1,16 +1,11 @@
 // Package mldsa is ML-DSA, FIPS 204, as far as the Go release that builds the program has
 // it: crypto/mldsa came with Go 1.27. With an older one the types are the same, nobody can
-// make a value of them, and every function returns the error of [Available], so that what
-// uses this package is one and the same code under all of them.
+// make a value of them, and [Available] says why, so that what uses this package is one and
+// the same code under all of them. Keys are read and written by go-jose.
 //
 // Signatures are pure ML-DSA with an empty context, as RFC 9964 has them. A set of
 // parameters goes by its name: "ML-DSA-44", "ML-DSA-65", or "ML-DSA-87".
 package mldsa
-
-import (
-	"errors"
-	"fmt"
-)
 
 // SeedSize is the length of a private key, in bytes.
 const SeedSize = 32
@@ -36,29 +31,8 @@ const MaxSignature = 4627
 // Known reports whether name is that of a set of parameters.
 func Known(name string) bool { return sizes(name) != size{} }
 
+// PublicKeySize is the length of a public key, in bytes. It is zero for what is not [Known].
+func PublicKeySize(name string) int { return sizes(name).public }
+
 // SignatureSize is the length of a signature, in bytes. It is zero for what is not [Known].
 func SignatureSize(name string) int { return sizes(name).signature }
-
-// check returns an error unless a key of the parameters can be made of that many bytes of
-// what.
-func check(name, what string, bytes int, want func(size) int) error {
-	if err := Available(); err != nil {
-		return err
-	}
-	s := sizes(name)
-	switch {
-	case s == size{}:
-		return errors.New("no parameters of ML-DSA")
-	case bytes != want(s):
-		return fmt.Errorf("%s of %d bytes, and one of %s has %d", what, bytes, name, want(s))
-	}
-	return nil
-}
-
-func checkPublic(name string, encoding []byte) error {
-	return check(name, "a public key", len(encoding), func(s size) int { return s.public })
-}
-
-func checkSeed(name string, seed []byte) error {
-	return check(name, "a seed", len(seed), func(size) int { return SeedSize })
-}

@@ -22,25 +22,11 @@ func Available() error {
 // Generate returns the error of [Available].
 func Generate(string) (*PrivateKey, error) { return nil, Available() }
 
-// NewPrivateKey returns the error of [Available].
-func NewPrivateKey(name string, seed []byte) (*PrivateKey, error) { return nil, checkSeed(name, seed) }
-
-// NewPublicKey returns the error of [Available].
-func NewPublicKey(name string, encoding []byte) (*PublicKey, error) {
-	return nil, checkPublic(name, encoding)
-}
-
 // Name is not [Known].
 func Name(*PublicKey) string { return "" }
 
 // Public is nil.
 func Public(*PrivateKey) *PublicKey { return nil }
-
-// Encoding is nil.
-func Encoding(*PublicKey) []byte { return nil }
-
-// Seed is nil.
-func Seed(*PrivateKey) []byte { return nil }
 
 // Sign returns the error of [Available].
 func Sign(*PrivateKey, []byte) ([]byte, error) { return nil, Available() }
