@@ -73,3 +73,30 @@ func TestPeerNodeMLDSA(t *testing.T) {
 	}
 	interop(t, "jose (Node 24)", "RFC 9964: ML-DSA-44, ML-DSA-65, ML-DSA-87, alone and in ECDH-ES+A256KW; keys that either made", opened, openedByIt)
 }
+
+// A partner whose program knows no ML-DSA refuses a message that has nothing else, and opens
+// one that a classical key has signed beside.
+func TestOlderPeersTakeTheOtherSignature(t *testing.T) {
+	payload := `{"amount":1}`
+	text := base64.StdEncoding.EncodeToString([]byte(payload))
+	for _, p := range matrixPeers(t) {
+		t.Run(p.name, func(t *testing.T) {
+			w := newWorld(t)
+			classical := w.theirSign
+			recipient := []party{{"ECDH-ES+A256KW", written(t, w.ourDecrypt.WriteInsecurePrivateJWK)}}
+			w.theirSign = mustKey(jwe.GenerateKey("their-pq", jwe.MLDSA65))
+			alone := matrixJob{Form: "compact", Enc: "A256GCM", Recipients: recipient, Signers: []party{{"ML-DSA-65", written(t, w.theirSign.WritePublicJWK)}}}
+			alone.Token = string(seal(t, w.theirs(t, jwe.Config{}), payload))
+			both := matrixJob{Form: "general", Enc: "A256GCM", Recipients: recipient, Signers: []party{{"ES256", written(t, classical.WritePublicJWK)}}}
+			both.Token = string(seal(t, w.theirs(t, jwe.Config{JSON: true, Own: set(t, classical, w.theirSign, w.theirDecrypt)}), payload))
+			if p.name != "panva-jose" { // which has it where its Node does
+				assert.NotEmpty(t, p.run(t, []matrixJob{alone})[0].Err)
+			}
+			if p.name != "rhonabwy" { // which knows JWTs alone
+				r := p.run(t, []matrixJob{both})[0]
+				assert.Empty(t, r.Err)
+				assert.Equal(t, text, r.Out)
+			}
+		})
+	}
+}
