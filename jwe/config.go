@@ -50,7 +50,7 @@ type Config struct {
 	// Seal overrides the algorithms to seal with. Where empty, they follow
 	// from the keys: the algorithm that a key is bound to, or else
 	// RSA-OAEP-256 or ECDH-ES+A256KW, A256GCM, and PS256, ES256 (or its larger
-	// siblings), or EdDSA. It is an error of Seal if a key is bound to another
+	// siblings), EdDSA, or ML-DSA. It is an error of Seal if a key is bound to another
 	// algorithm, or does not fit.
 	Seal Algorithms
 
@@ -113,10 +113,8 @@ type Config struct {
 	// with [envelope.Forbidden]. Of SignEncryptSign either of the two will do.
 	//
 	// [keyset.Encryption] is an error of New: JOSE has no key agreement yet that holds. RFC
-	// 9964 is of signatures alone, and HPKE for JOSE and its companion with ML-KEM are
-	// drafts (draft-ietf-jose-hpke-encrypt, draft-ietf-jose-hpke-pq). A message
-	// that has to stay secret for longer than RSA and elliptic curves may hold
-	// belongs into package pgp.
+	// 9964 is about signatures alone, and what is to come of HPKE and ML-KEM is a draft: see
+	// the documentation of the package.
 	RequirePostQuantum keyset.Use
 
 	// RequireTyp and RequireCty make Open reject messages unless the protected

@@ -14,9 +14,39 @@
 //
 // A [Key] is used only for its use, only for its algorithms if it is bound to
 // any, and only if its size is allowed: RSA from 2048 to 4096 bits, P-256,
-// P-384, P-521, Ed25519 to sign, X25519 to encrypt. Its ID in a
+// P-384, P-521, Ed25519 and ML-DSA to sign, X25519 to encrypt. Its ID in a
 // [keyset.Set] is the thumbprint of [RFC 7638]; its name is the "kid". Private
 // keys may be elsewhere: see [NewKey].
+//
+// # Post-quantum
+//
+// [MLDSA44], [MLDSA65], and [MLDSA87] of [RFC 9964] sign in a way that holds against a
+// quantum computer. A private key is its seed of 32 bytes. The program has to be built
+// with Go 1.27 or later, and, if with a frozen module of FIPS 140-3, with one from
+// version 1.26.0 on. In any other program, whatever asks for them returns an error that
+// wraps [errors.ErrUnsupported], a message that is signed with them is rejected as
+// [envelope.Forbidden], and such an entry of a JWK Set is passed over.
+// [Config].RequirePostQuantum asks for such a signature.
+//
+// JOSE has nothing of the kind to encrypt with. RFC 9964 is about signatures alone; HPKE
+// for JOSE (draft-ietf-jose-hpke-encrypt), and what is to add ML-KEM to it, are drafts.
+// Until one of them is an RFC, whoever records a message can read it once RSA and elliptic
+// curves do not hold, whoever has signed it. So [envelope.Message].PostQuantum never has
+// Encryption here. What has to stay secret for that long belongs into package pgp.
+//
+// The signature of a message is longer: 3227, 4412, or 6170 characters of base64url inside
+// of the JWE, where ES256 has 86 and PS256 with RSA-3072 has 512. The public key in a JWK is
+// of 1750, 2603, or 3456.
+//
+// A partner whose program does not know the algorithm refuses a message in compact
+// serialization, and says so in its own words: npm's jose under Node 20 "Unrecognized
+// algorithm name", node-jose "unsupported key type", jwcrypto "Unknown type", rhonabwy
+// "Invalid token". jwcrypto and node-jose refuse a whole JWK Set for one such key, so that
+// the partner has to be asked before the key is published. While a partner learns it, set
+// [Config.JSON] and keep a classical key active beside the new one: the message has both
+// signatures, each of those programs verifies the one that it knows (rhonabwy reads
+// no JSON serialization), and so does Open. go-jose does if its caller lists both
+// algorithms.
 //
 // # What is refused
 //
@@ -52,4 +82,5 @@
 // [RFC 7515]: https://www.rfc-editor.org/rfc/rfc7515.html
 // [RFC 7516]: https://www.rfc-editor.org/rfc/rfc7516.html
 // [RFC 7638]: https://www.rfc-editor.org/rfc/rfc7638.html
+// [RFC 9964]: https://www.rfc-editor.org/rfc/rfc9964.html
 package jwe

@@ -44,10 +44,11 @@ func inMode(t *testing.T, test, mode string) string {
 func underFIPS(t *testing.T) {
 	only := os.Getenv("SEALWAX_TEST_FIPS") == "only"
 	require.Equal(t, only, fips140.Enforced())
-	for _, tt := range []struct {
+	type choice struct {
 		sign, key, enc jwe.Algorithm
 		not            bool // under "only"
-	}{
+	}
+	all := []choice{
 		{jwe.PS256, jwe.RSAOAEP256, jwe.A256GCM, false},
 		{jwe.RS256, jwe.RSAOAEP256, jwe.A128GCM, false},
 		{jwe.PS256, jwe.RSAOAEP256, jwe.A128CBCHS256, false},
@@ -56,7 +57,11 @@ func underFIPS(t *testing.T) {
 		{jwe.ES512, jwe.ECDHESA128KW, jwe.A192GCM, false},
 		{jwe.EdDSA, jwe.ECDHESA256KW, jwe.A256GCM, false},
 		{jwe.PS256, jwe.RSAOAEP, jwe.A256GCM, true},
-	} {
+	}
+	for _, alg := range mldsaAlgorithms {
+		all = append(all, choice{alg, jwe.ECDHESA256KW, jwe.A256GCM, false})
+	}
+	for _, tt := range all {
 		sign, err := jwe.GenerateKey("sign", tt.sign)
 		require.NoError(t, err)
 		decrypt, err := jwe.GenerateKey("decrypt", tt.key)

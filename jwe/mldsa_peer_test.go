@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -98,5 +99,22 @@ func TestOlderPeersTakeTheOtherSignature(t *testing.T) {
 				assert.Equal(t, text, r.Out)
 			}
 		})
+	}
+}
+
+func TestGoJOSETakesTheOtherSignature(t *testing.T) {
+	w := newWorld(t)
+	pq := mustKey(jwe.GenerateKey("their-pq", jwe.MLDSA65))
+	both := jwe.SignAround(t.Context(), w.theirs(t, jwe.Config{JSON: true, Layers: jwe.EncryptThenSign, Own: set(t, w.theirSign, pq, w.theirDecrypt)}), []byte("{}"))
+	_, err := jose.ParseSigned(both, []jose.SignatureAlgorithm{jose.ES256})
+	assert.ErrorContains(t, err, "unexpected signature algorithm")
+	jws, err := jose.ParseSigned(both, []jose.SignatureAlgorithm{jose.ES256, jose.MLDSA65})
+	require.NoError(t, err)
+	for _, k := range []*jwe.Key{w.theirSign, pq} {
+		var half jose.JSONWebKey
+		require.NoError(t, half.UnmarshalJSON(written(t, k.WritePublicJWK)))
+		_, _, payload, err := jws.VerifyMulti(half)
+		require.NoError(t, err)
+		assert.Equal(t, "{}", string(payload))
 	}
 }
