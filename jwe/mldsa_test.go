@@ -5,6 +5,8 @@ package jwe_test
 import (
 	"crypto/mldsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"strings"
 	"testing"
@@ -132,27 +134,63 @@ func TestMLDSAKeysThatAreNone(t *testing.T) {
 			})
 		}
 	}
-	for name, make := range map[string]func() (*jwe.Key, error){
-		"a zero private key":   func() (*jwe.Key, error) { return jwe.NewKey("", &mldsa.PrivateKey{}, keyset.Signing) },
-		"no private key":       func() (*jwe.Key, error) { return jwe.NewKey("", (*mldsa.PrivateKey)(nil), keyset.Signing) },
-		"a zero public key":    func() (*jwe.Key, error) { return jwe.NewPublicKey("", &mldsa.PublicKey{}, keyset.Signing) },
-		"no public key":        func() (*jwe.Key, error) { return jwe.NewPublicKey("", (*mldsa.PublicKey)(nil), keyset.Signing) },
-		"a key for encryption": func() (*jwe.Key, error) { return jwe.NewKey("", newMLDSA(t, jwe.MLDSA44), keyset.Encryption) },
-		"RSA for ML-DSA":       func() (*jwe.Key, error) { return signing(t, "", rsaKeys[0]()).WithAlgorithm(jwe.MLDSA44) },
-		"ML-DSA for another":   func() (*jwe.Key, error) { return signing(t, "", newMLDSA(t, jwe.MLDSA44)).WithAlgorithm(jwe.MLDSA65) },
-		"an expanded key": func() (*jwe.Key, error) {
-			der, err := x509.MarshalPKCS8PrivateKey(newMLDSA(t, jwe.MLDSA44))
-			require.NoError(t, err)
-			// The shape that OpenSSL writes by itself: the seed and, here in part, what comes of it.
-			both := append([]byte{0x30, byte(len(der)), 0x02, 0x01, 0x00}, der[5:18]...)
-			both = append(append(both, 0x04, 0x24, 0x30, 0x22), 0x04, 0x20)
-			return jwe.ReadKey(strings.NewReader(string(append(both, der[len(der)-32:]...))), 0)
-		},
+	made := func(k any, use keyset.Use) error { _, err := jwe.NewKey("", k, use); return err }
+	madePublic := func(k any) error { _, err := jwe.NewPublicKey("", k, keyset.Signing); return err }
+	bound := func(k any, alg jwe.Algorithm) error { _, err := signing(t, "", k).WithAlgorithm(alg); return err }
+	const none = "an ML-DSA key without its parameters"
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a zero private key", made(&mldsa.PrivateKey{}, keyset.Signing), none},
+		{"no private key", made((*mldsa.PrivateKey)(nil), keyset.Signing), none},
+		{"a zero public key", madePublic(&mldsa.PublicKey{}), none},
+		{"no public key", madePublic((*mldsa.PublicKey)(nil)), none},
+		{"a key for encryption", made(newMLDSA(t, jwe.MLDSA44), keyset.Encryption), "an ML-DSA-44 key is not for encryption"},
+		{"a key for both uses", made(newMLDSA(t, jwe.MLDSA44), keyset.Signing|keyset.Encryption), "an ML-DSA-44 key is not for signing+encryption"},
+		{"RSA for ML-DSA", bound(rsaKeys[0](), jwe.MLDSA44), "an RSA key for signing cannot be bound to ML-DSA-44"},
+		{"ML-DSA for another", bound(newMLDSA(t, jwe.MLDSA44), jwe.MLDSA65), "is bound to ML-DSA-44 already"},
 	} {
-		k, err := make()
-		assert.Nil(t, k, name)
-		assert.Error(t, err, name)
+		assert.ErrorContains(t, tt.err, tt.want, tt.name)
 	}
+}
+
+// DER holds the seed alone, as RFC 9881 prefers. OpenSSL writes the expanded key beside it
+// unless it is told not to.
+func TestMLDSAKeysInDER(t *testing.T) {
+	private := seeded(t, jwe.MLDSA44, make([]byte, 32))
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	type info struct {
+		Version   int
+		Algorithm pkix.AlgorithmIdentifier
+		Key       []byte
+	}
+	var good info
+	_, err = asn1.Unmarshal(pkcs8, &good)
+	require.NoError(t, err)
+	both, err := asn1.Marshal(struct{ Seed, Expanded []byte }{make([]byte, 32), make([]byte, 2560)})
+	require.NoError(t, err)
+	expanded, err := asn1.Marshal(make([]byte, 2560))
+	require.NoError(t, err)
+	for name, key := range map[string][]byte{"both": both, "expanded": expanded, "empty": {}, "short": good.Key[:33]} {
+		der, err := asn1.Marshal(info{good.Version, good.Algorithm, key})
+		require.NoError(t, err)
+		_, err = jwe.ReadKey(strings.NewReader(string(der)), 0)
+		assert.ErrorContains(t, err, "an ML-DSA-44 private key that is not its seed alone; write it so with", name)
+	}
+	public := spki(t, private.PublicKey())
+	_, err = jwe.ReadKey(strings.NewReader(string(public)), 0)
+	require.NoError(t, err)
+	type subject struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	der, err := asn1.Marshal(subject{good.Algorithm, asn1.BitString{Bytes: make([]byte, 1311), BitLength: 8 * 1311}})
+	require.NoError(t, err)
+	_, err = jwe.ReadKey(strings.NewReader(string(der)), 0)
+	assert.ErrorContains(t, err, "it does not parse", "a byte short")
 }
 
 // signedBy returns a JWS over the payload with what a test says of its parts.
