@@ -37,6 +37,19 @@ type Envelope interface {
 	ContentType() string
 }
 
+// A Readier is an [Envelope] that says whether it could seal. Those of packages pgp and jwe
+// are Readiers. A server asks before it acts on a request, because a reply that cannot be
+// sealed comes too late.
+type Readier interface {
+	Envelope
+
+	// Ready returns the keys with which Seal would sign and encrypt now, or the error that
+	// it would return before it signs: one that wraps [ErrNoKey] if a party has no key to
+	// seal with. It asks no key service, is no use of a key, and is not observed. A payload
+	// that is too long, or a key service that fails, is told by Seal alone.
+	Ready(ctx context.Context) ([]KeyUse, error)
+}
+
 // A Streamer is an [Envelope] for payloads that do not fit in memory.
 type Streamer interface {
 	Envelope

@@ -20,7 +20,7 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// A Fake is an [envelope.Streamer] without cryptography. Two fakes of the same
+// A Fake is an [envelope.Streamer] and an [envelope.Readier] without cryptography. Two fakes of the same
 // test open each other's messages. Every method panics outside of tests, and on
 // a Fake that [New] did not make. It is safe for concurrent use.
 type Fake struct {
@@ -35,7 +35,10 @@ type Fake struct {
 	replays  envelope.Replays
 }
 
-var _ envelope.Streamer = (*Fake)(nil)
+var (
+	_ envelope.Streamer = (*Fake)(nil)
+	_ envelope.Readier  = (*Fake)(nil)
+)
 
 // New returns a fake that signs and decrypts as the key "fake", in state
 // Active.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,27 +68,58 @@ func keyUse(k keyset.Key, own bool, use keyset.Use) envelope.KeyUse {
 // sealWithRings seals with every active key of the rings. f.mu is held.
 func (f *Fake) sealWithRings(payload []byte) ([]byte, error) {
 	now := time.Now()
+	by, to, err := f.sealing(now)
+	if err != nil {
+		return nil, err
+	}
 	m := envelope.Message{Payload: payload, SealedAs: "fake"}
-	var to []keyset.ID
-	for k := range f.own.Load().Sealing(now) {
+	var ids []keyset.ID
+	for _, k := range by {
 		u := keyUse(k, false, keyset.Signing)
 		u.Time = now.UTC()
 		m.Signers = append(m.Signers, u)
+		f.own.RecordSealed(k.ID(), now)
 	}
-	for k := range f.peer.Load().Sealing(now) {
-		to = append(to, k.ID())
-	}
-	if len(m.Signers) == 0 || len(to) == 0 {
-		return nil, fmt.Errorf("envelopetest: %w", envelope.ErrNoKey)
-	}
-	for _, u := range m.Signers {
-		f.own.RecordSealed(u.ID, now)
-	}
-	for _, id := range to {
-		f.peer.RecordSealed(id, now)
+	for _, k := range to {
+		ids = append(ids, k.ID())
+		f.peer.RecordSealed(k.ID(), now)
 	}
 	f.payloads = append(f.payloads, string(payload))
-	return f.write(wire{To: to}, m), nil
+	return f.write(wire{To: ids}, m), nil
+}
+
+// sealing are the keys with which a fake with rings seals.
+func (f *Fake) sealing(now time.Time) (by, to []keyset.Key, err error) {
+	by, to = slices.Collect(f.own.Load().Sealing(now)), slices.Collect(f.peer.Load().Sealing(now))
+	if len(by) == 0 || len(to) == 0 {
+		return nil, nil, fmt.Errorf("envelopetest: %w", envelope.ErrNoKey)
+	}
+	return by, to, nil
+}
+
+// Ready implements [envelope.Readier]. It fails where Seal would, whatever the reason.
+func (f *Fake) Ready(ctx context.Context) ([]envelope.KeyUse, error) {
+	f.check()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := errors.Join(f.fail, f.failSeal); err != nil {
+		return nil, err
+	}
+	if f.own == nil {
+		return []envelope.KeyUse{f.key(true, keyset.Signing), f.key(false, keyset.Encryption)}, nil
+	}
+	by, to, err := f.sealing(time.Now())
+	var uses []envelope.KeyUse
+	for _, k := range by {
+		uses = append(uses, keyUse(k, true, keyset.Signing))
+	}
+	for _, k := range to {
+		uses = append(uses, keyUse(k, false, keyset.Encryption))
+	}
+	return uses, err
 }
 
 // judge decides what a message for these keys comes to, by the rings of f.

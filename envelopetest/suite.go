@@ -23,7 +23,7 @@ type Party struct {
 }
 
 // TestEnvelope runs subtests for every promise of [envelope.Envelope], and of
-// [envelope.Streamer] if the envelopes implement it: round trips, each row of
+// [envelope.Readier] and [envelope.Streamer] if the envelopes implement them: round trips, each row of
 // the state table of package keyset, the rejections that every format has,
 // uniform errors, replacement of keys under load, cancellation. A failure quotes
 // the promise.
@@ -57,6 +57,7 @@ var promises = []promise[parties]{
 	{"Cancellation", "It returns any other error if we are at fault: a context that is done.", between(cancellation)},
 	{"Usage", "RecordSealed and RecordOpened count one successful use of a key.", between(usage)},
 	{"Concurrency", "Implementations are safe for concurrent use; a replacement of keys never takes effect in the middle of a message.", between(concurrency)},
+	{"Ready", "Ready returns the keys with which Seal would sign and encrypt now, or the error that it would return. It is no use of a key.", between(ready)},
 	{"Streaming", "SealTo and OpenTo do what Seal and Open do; nothing reaches dst that was not decrypted, intact, and signed.", between(streaming)},
 }
 
@@ -376,6 +377,48 @@ func concurrency(a, b Party) []string {
 	workers.Wait()
 	close(stop)
 	rotators.Wait()
+	return r
+}
+
+func ready(a, b Party) []string {
+	var r report
+	from, ok := a.Envelope.(envelope.Readier)
+	if !ok {
+		return nil
+	}
+	uses, err := from.Ready(bg)
+	if r.add(err == nil, "Ready: %v", err); err != nil {
+		return r
+	}
+	for name, ring := range map[string]*keyset.Ring{"own": a.Own, "peer": a.Peer} {
+		for k := range ring.Load().All() {
+			u, _ := ring.Usage(k.ID())
+			r.add(u.Sealed == 0, "Ready is counted as a use of %s key %s", name, k.ID())
+		}
+	}
+	sealed, err := from.Seal(bg, []byte("{}"))
+	r.add(err == nil, "Seal: %v", err)
+	m, err := b.Envelope.Open(bg, sealed)
+	if r.add(err == nil, "Open: %v", reason(err)); err != nil {
+		return r
+	}
+	encrypts := 0
+	for _, u := range uses {
+		switch u.Use {
+		case keyset.Signing:
+			r.add(u.Own && m.SignedBy(u.ID), "Ready names %s, which has not signed", u.ID)
+		case keyset.Encryption:
+			encrypts++
+			usage, known := a.Peer.Usage(u.ID)
+			r.add(!u.Own && known && usage.Sealed == 1, "Ready names %s, to which nothing was encrypted", u.ID)
+		}
+	}
+	r.add(encrypts > 0 && len(uses)-encrypts >= len(m.Signers), "Ready names %v, and %d keys have signed", uses, len(m.Signers))
+	for _, id := range keys(a.Peer, keyset.Active) {
+		_ = a.Peer.Revoke(id)
+	}
+	uses, err = from.Ready(bg)
+	r.add(uses == nil && errors.Is(err, envelope.ErrNoKey), "Ready without an active key of the partner: %v", err)
 	return r
 }
 

@@ -102,7 +102,15 @@ type broken struct {
 	seal        func(e envelope.Streamer, ctx context.Context, payload []byte) ([]byte, error)
 	open        func(e envelope.Streamer, ctx context.Context, sealed []byte) (*envelope.Message, error)
 	openTo      func(e envelope.Streamer, ctx context.Context, dst io.Writer, sealed io.ReadSeeker) (*envelope.Message, error)
+	ready       func(e envelope.Streamer, ctx context.Context) ([]envelope.KeyUse, error)
 	contentType string
+}
+
+func (b *broken) Ready(ctx context.Context) ([]envelope.KeyUse, error) {
+	if b.ready != nil {
+		return b.ready(b.Streamer, ctx)
+	}
+	return b.Streamer.(envelope.Readier).Ready(ctx)
 }
 
 func (b *broken) Seal(ctx context.Context, payload []byte) ([]byte, error) {
@@ -165,6 +173,17 @@ func TestTheSuiteCatches(t *testing.T) {
 					kept = bytes.Clone(out)
 				}
 				return out, err
+			}},
+		},
+		"Ready": {
+			"names nobody": {ready: func(envelope.Streamer, context.Context) ([]envelope.KeyUse, error) { return nil, nil }},
+			"is a use": {ready: func(e envelope.Streamer, ctx context.Context) ([]envelope.KeyUse, error) {
+				_, _ = e.Seal(ctx, nil)
+				return e.(envelope.Readier).Ready(ctx)
+			}},
+			"is always ready": {ready: func(e envelope.Streamer, ctx context.Context) ([]envelope.KeyUse, error) {
+				uses, _ := e.(envelope.Readier).Ready(ctx)
+				return uses, nil
 			}},
 		},
 		"Ownership": {

@@ -18,7 +18,7 @@ func OpenSigned(ctx context.Context, e *Envelope, jws []byte) (*envelope.Message
 // SignAround returns the JWS of a Config with layers around what may be a JWE of others.
 func SignAround(ctx context.Context, e *Envelope, sealed []byte) string {
 	out, err := e.x.Seal(ctx, func(c *exchange.Call) ([]byte, error) {
-		by, err := c.SealingOwn()
+		_, by, err := e.parties(c)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/base64url"
@@ -27,40 +28,55 @@ func (e *Envelope) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	})
 }
 
+// parties chooses the keys to encrypt to and, unless nothing is signed, those to sign
+// with.
+func (e *Envelope) parties(c *exchange.Call) (to []addressee, by []signer, err error) {
+	few := func(keys []keyset.Key, err error) ([]keyset.Key, error) {
+		if err != nil {
+			return nil, err
+		}
+		if !e.c.JSON {
+			keys = keys[:1]
+		}
+		return keys, checkCount(len(keys))
+	}
+	theirs, err := few(c.SealingPeer())
+	if err != nil {
+		return nil, nil, err
+	}
+	if to, err = e.addressees(c, theirs); err != nil || e.waived.encryptOnly {
+		return to, nil, err
+	}
+	ours, err := few(c.SealingOwn())
+	if err != nil {
+		return nil, nil, err
+	}
+	var uses []envelope.KeyUse
+	for _, key := range ours {
+		s, err := e.signer(c, key)
+		if err != nil {
+			return nil, nil, err
+		}
+		by, uses = append(by, s), append(uses, s.use())
+	}
+	return to, by, c.Demand(func() []envelope.KeyUse { return uses })
+}
+
 func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	if int64(len(payload)) > e.c.MaxSize {
 		return nil, fmt.Errorf("payload of %d bytes: %w of %d", len(payload), errTooLarge, e.c.MaxSize)
-	}
-	to, err := c.SealingPeer()
-	if err != nil {
-		return nil, err
-	}
-	if !e.c.JSON {
-		to = to[:1]
-	}
-	if err := checkCount(len(to)); err != nil {
-		return nil, err
 	}
 	inside := e.c.Layers != EncryptThenSign && !e.waived.encryptOnly
 	if !inside && structureOf(payload).signed {
 		return nil, errors.New("the payload is a JWS, or has one in it: the partner would take it for a signed message, and not for the payload")
 	}
-	if e.waived.encryptOnly {
-		c.Waive(waiveEncryptOnly)
-		return e.encrypt(c, to, payload, false)
-	}
-	by, err := c.SealingOwn()
+	to, by, err := e.parties(c)
 	if err != nil {
 		return nil, err
 	}
-	if !e.c.JSON {
-		by = by[:1]
-	}
-	if err := checkCount(len(by)); err != nil {
-		return nil, err
-	}
-	if err := c.Demand(func() []envelope.KeyUse { return signings(by) }); err != nil {
-		return nil, err
+	if e.waived.encryptOnly {
+		c.Waive(waiveEncryptOnly)
+		return e.encrypt(c, to, payload, false)
 	}
 	number := newNumber()
 	if !inside {
@@ -87,18 +103,6 @@ func (e *Envelope) seal(c *exchange.Call, payload []byte) ([]byte, error) {
 	return e.signAround(c, by, sealed, number)
 }
 
-// signings are the uses of keys of ours that are to sign.
-func signings(by []keyset.Key) []envelope.KeyUse {
-	var uses []envelope.KeyUse
-	for _, key := range by {
-		info := key.Material.Info()
-		u := exchange.Use(key, true, keyset.Signing, info.Algorithm)
-		u.PostQuantum = info.PostQuantum&keyset.Signing != 0
-		uses = append(uses, u)
-	}
-	return uses
-}
-
 // speaks reports whether the signature of a layer speaks of the message: it has the
 // header of the Config, and says when the message was made and whom it is for. Of a
 // message with two layers, only the inner one does.
@@ -107,7 +111,7 @@ func (e *Envelope) speaks(layer envelope.Layer) bool {
 }
 
 // signAround returns the JWS around a JWE.
-func (e *Envelope) signAround(c *exchange.Call, by []keyset.Key, sealed []byte, number string) ([]byte, error) {
+func (e *Envelope) signAround(c *exchange.Call, by []signer, sealed []byte, number string) ([]byte, error) {
 	signers, size, err := e.signers(c, by, len(sealed), number, envelope.Outer)
 	if err != nil {
 		return nil, err
@@ -115,9 +119,9 @@ func (e *Envelope) signAround(c *exchange.Call, by []keyset.Key, sealed []byte, 
 	return e.sign(c, signers, sealed, make([]byte, 0, size))
 }
 
-// signers returns the keys with their headers, and the size of a JWS by all of them,
+// signers gives the keys their headers, and returns the size of a JWS by all of them,
 // or more.
-func (e *Envelope) signers(c *exchange.Call, by []keyset.Key, payload int, number string, layer envelope.Layer) (out []signer, size int, err error) {
+func (e *Envelope) signers(c *exchange.Call, by []signer, payload int, number string, layer envelope.Layer) (out []signer, size int, err error) {
 	var more []parameter
 	if e.speaks(layer) {
 		if more, err = made(c.Context(), e.signedHeader, c.At); err != nil {
@@ -125,9 +129,8 @@ func (e *Envelope) signers(c *exchange.Call, by []keyset.Key, payload int, numbe
 		}
 	}
 	total := encoded(int64(payload)) + 128 // for the tag, and for the members in JSON
-	for _, key := range by {
-		s, err := e.signer(c, key, number, layer, more)
-		if err != nil {
+	for _, s := range by {
+		if err := e.head(c, &s, number, layer, more); err != nil {
 			return nil, 0, err
 		}
 		out, total = append(out, s), total+s.size()
@@ -168,7 +171,8 @@ func (s signer) size() int64 {
 	return int64(len(s.protected)) + encoded(int64(s.key.signatureSize())) + 64
 }
 
-func (e *Envelope) signer(c *exchange.Call, by keyset.Key, number string, layer envelope.Layer, more []parameter) (signer, error) {
+// signer chooses the algorithm of a key of ours.
+func (e *Envelope) signer(c *exchange.Call, by keyset.Key) (signer, error) {
 	k, err := materialOf(by)
 	if err != nil {
 		return signer{}, err
@@ -180,15 +184,28 @@ func (e *Envelope) signer(c *exchange.Call, by keyset.Key, number string, layer 
 	if err != nil {
 		return signer{}, unusable(err)
 	}
+	return signer{entry: by, key: k, alg: alg}, nil
+}
+
+// head writes the header of a signature in one layer.
+func (e *Envelope) head(c *exchange.Call, s *signer, number string, layer envelope.Layer, more []parameter) error {
 	h := newWriter()
-	h.text("alg", string(alg))
-	h.text("kid", k.kid(keyset.Signing))
+	h.text("alg", string(s.alg))
+	h.text("kid", s.key.kid(keyset.Signing))
 	e.bind(h, c, number, layer)
 	protected, err := h.finish(more)
 	if err != nil {
-		return signer{}, fmt.Errorf("header of the JWS: %w", err)
+		return fmt.Errorf("header of the JWS: %w", err)
 	}
-	return signer{by, k, alg, base64url.AppendEncode(nil, protected), layer}, nil
+	s.protected, s.layer = base64url.AppendEncode(nil, protected), layer
+	return nil
+}
+
+// use is the account of the signature.
+func (s signer) use() envelope.KeyUse {
+	u := exchange.Use(s.entry, true, keyset.Signing, string(s.alg))
+	u.Layer, u.PostQuantum = s.layer, s.alg.mldsa()
+	return u
 }
 
 // signature returns the signature of s over a digest, and enters it into the account.
@@ -197,9 +214,7 @@ func (s signer) signature(c *exchange.Call, digest []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", s.key.info.ID, err)
 	}
-	u := exchange.Use(s.entry, true, keyset.Signing, string(s.alg))
-	u.Layer, u.PostQuantum = s.layer, s.alg.mldsa()
-	c.SealedOwn(u)
+	c.SealedOwn(s.use())
 	return octets, nil
 }
 
@@ -224,9 +239,8 @@ type addressee struct {
 	wrapped
 }
 
-// addressees wraps one content key for all of them.
-func (e *Envelope) addressees(c *exchange.Call, to []keyset.Key, enc Algorithm) ([]addressee, error) {
-	content := randomKey(enc.sizes().key)
+// addressees chooses the algorithm of each key of the partner.
+func (e *Envelope) addressees(c *exchange.Call, to []keyset.Key) ([]addressee, error) {
 	var out []addressee
 	for _, entry := range to {
 		k, err := materialOf(entry)
@@ -244,13 +258,28 @@ func (e *Envelope) addressees(c *exchange.Call, to []keyset.Key, enc Algorithm) 
 		case alg == RSA1_5:
 			c.Waive(waiveRSA15)
 		}
-		w, err := k.wrap(alg, enc, content)
-		if err != nil {
-			return nil, fmt.Errorf("key %s: %w", k.info.ID, err)
-		}
-		out = append(out, addressee{entry, k, alg, w})
+		out = append(out, addressee{entry: entry, key: k, alg: alg})
 	}
 	return out, nil
+}
+
+// wrapFor wraps one content key for all of them.
+func wrapFor(to []addressee, enc Algorithm) ([]addressee, error) {
+	content := randomKey(enc.sizes().key)
+	out := slices.Clone(to)
+	for i, a := range to {
+		w, err := a.key.wrap(a.alg, enc, content)
+		if err != nil {
+			return nil, fmt.Errorf("key %s: %w", a.key.info.ID, err)
+		}
+		out[i].wrapped = w
+	}
+	return out, nil
+}
+
+// use is the account of the recipient.
+func (a addressee) use() envelope.KeyUse {
+	return exchange.Use(a.entry, false, keyset.Encryption, string(a.alg))
 }
 
 // unusable is the error of an active key that may not do what it is for: with it there is
@@ -267,12 +296,12 @@ func (a addressee) address(h *writer) {
 
 // encrypt returns the JWE. If signed is set, content is a JWS of ours in the
 // scratch, and is overwritten.
-func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, signed bool) ([]byte, error) {
+func (e *Envelope) encrypt(c *exchange.Call, to []addressee, content []byte, signed bool) ([]byte, error) {
 	enc := e.c.Seal.Content
 	if enc == "" {
 		enc = A256GCM
 	}
-	all, err := e.addressees(c, to, enc)
+	all, err := wrapFor(to, enc)
 	if err != nil {
 		return nil, err
 	}
@@ -302,7 +331,7 @@ func (e *Envelope) encrypt(c *exchange.Call, to []keyset.Key, content []byte, si
 	}
 	n := len(body) - enc.sizes().tag
 	for _, a := range all {
-		c.SealedPeer(exchange.Use(a.entry, false, keyset.Encryption, string(a.alg)))
+		c.SealedPeer(a.use())
 	}
 	if e.c.JSON {
 		return e.writeJSON(all, aad, iv, body[:n], body[n:])

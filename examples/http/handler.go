@@ -1,7 +1,8 @@
 // Package sealedhttp shows sealed requests and replies over net/http: what a
 // handler, a client, and their keys need, and nothing else. Copy it.
 //
-// The README of the module quotes these files, and a test keeps them alike.
+// The README of the module and docs/server.md quote these files, and a test keeps them
+// alike.
 package sealedhttp
 
 import (
@@ -21,6 +22,13 @@ func Handler(env envelope.Envelope, answer func(context.Context, *envelope.Messa
 		if err != nil {
 			http.Error(w, "cannot read the request", http.StatusBadRequest)
 			return
+		}
+		if ready, ok := env.(envelope.Readier); ok { // could we reply? Asked before anything is done
+			if _, err := ready.Ready(r.Context()); err != nil {
+				slog.LogAttrs(r.Context(), slog.LevelError, "not ready", envelope.LogAttr(err))
+				http.Error(w, "try again", http.StatusServiceUnavailable)
+				return
+			}
 		}
 		request, err := env.Open(r.Context(), body)
 		switch {

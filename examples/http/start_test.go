@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -60,6 +61,30 @@ func TestStart(t *testing.T) {
 	reply, err := sealedhttp.Call(t.Context(), server.Client(), shop, server.URL, []byte("1 EUR"))
 	require.NoError(t, err)
 	assert.Equal(t, "paid: 1 EUR", string(reply.Payload))
+}
+
+// A server that could not reply opens nothing: the partner sends the same request again.
+func TestNotReady(t *testing.T) {
+	bankOwn, bankPeer, shopOwn, shopPeer := conversation(t)
+	bank, err := pgp.New(pgp.Config{Own: bankOwn, Peer: bankPeer, MaxAge: time.Minute, Replays: envelope.NewMemory(10)})
+	require.NoError(t, err)
+	shop, err := pgp.New(pgp.Config{Own: shopOwn, Peer: shopPeer})
+	require.NoError(t, err)
+	answered := 0
+	handler := sealedhttp.Handler(bank, func(context.Context, *envelope.Message) []byte { answered++; return nil })
+	sealed, err := shop.Seal(t.Context(), []byte("order"))
+	require.NoError(t, err)
+	post := func() int {
+		w := httptest.NewRecorder()
+		handler(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(sealed)))
+		return w.Code
+	}
+	set := bankPeer.Load()
+	for k := range set.All() {
+		require.NoError(t, bankPeer.Revoke(k.ID()))
+	}
+	assert.Equal(t, http.StatusServiceUnavailable, post())
+	assert.Zero(t, answered)
 }
 
 // Each partner has its own endpoint: what one signs is worth nothing at that of another.

@@ -333,6 +333,26 @@ func (x *Exchange) Seal(ctx context.Context, f func(*Call) ([]byte, error)) ([]b
 	return out, err
 }
 
+// Ready runs f, which chooses the keys of a Seal and enters them into the account as
+// [Call.SealedOwn] and the others do. It returns them, and records nothing.
+func (x *Exchange) Ready(ctx context.Context, f func(*Call) error) ([]envelope.KeyUse, error) {
+	c, err := x.begin(ctx)
+	if err == nil {
+		err = c.loaded(envelope.ErrNoKey)
+	}
+	if err == nil {
+		err = f(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	uses := make([]envelope.KeyUse, 0, len(c.sealed))
+	for _, s := range c.sealed {
+		uses = append(uses, s.use)
+	}
+	return uses, nil
+}
+
 // Open runs f as one Open of a message of the given size: f fills in the
 // Message but for its times, waivers, and format; uses are recorded if the
 // message is accepted with at least one signature, and the observer is told. A message
