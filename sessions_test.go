@@ -21,6 +21,9 @@ var updateSessions = flag.Bool("update-sessions", false, "write into the documen
 // uses them, and prints what stands there. What differs each time is compared by
 // its kind: keys, times, sizes.
 func TestSessions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the shell sessions of the documents run for a minute")
+	}
 	files, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
 	files = append(files, "README.md")

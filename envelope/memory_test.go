@@ -76,7 +76,11 @@ func (m *modelMemory) enter(s envelope.Sighting) {
 // Whatever is asked, and whenever, a Memory answers as a map with times does. Until a
 // digest has expired it is never forgotten, and one that has expired takes no room.
 func TestMemoryIsAMapWithTimes(t *testing.T) {
-	for seed := range uint64(60) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 3
+	}
+	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 2026))
 			most := 1 + r.IntN(40)

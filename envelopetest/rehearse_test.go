@@ -42,6 +42,9 @@ func serving(h http.Handler, contentType string) func([]byte) ([]byte, int) {
 
 // An echo of the Standard Payments family, in OpenPGP, is ready for its launch.
 func TestRehearse_standardPayments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a whole rehearsal")
+	}
 	key := func(n int) keyset.Material {
 		k, err := pgp.ReadKey(bytes.NewReader(envelopetest.OpenPGPKey(t, n)))
 		require.NoError(t, err)

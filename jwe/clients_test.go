@@ -60,6 +60,7 @@ type clientRequest struct {
 // runClient has a script do what it is asked with a package of npm, and returns what
 // became of each.
 func runClient(t *testing.T, script, module string, r clientRequest) (sealed, opened []matrixResult) {
+	quick(t)
 	node, err := exec.LookPath("node")
 	if err != nil {
 		missing(t, "node")

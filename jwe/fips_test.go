@@ -27,6 +27,9 @@ func TestUnderFIPS(t *testing.T) {
 		return
 	}
 	for _, mode := range fipsModes {
+		if testing.Short() && mode != "only" {
+			continue // each makes keys for some seconds, and "only" refuses the most
+		}
 		t.Run(mode, func(t *testing.T) { inMode(t, "TestUnderFIPS", mode) })
 	}
 }
@@ -114,6 +117,7 @@ func TestPanvaOpensFIPS(t *testing.T) {
 		require.NoError(t, os.WriteFile(os.Getenv("SEALWAX_TEST_OUT"), text, 0o600))
 		return
 	}
+	quick(t)
 	panva := script("node", "matrix.mjs", matrixPanva, "jose")
 	var jobs []matrixJob
 	for _, mode := range fipsModes {

@@ -55,6 +55,7 @@ type job struct {
 }
 
 func TestPeerNode(t *testing.T) {
+	quick(t)
 	node, err := exec.LookPath("node")
 	if err != nil {
 		missing(t, "node")
@@ -67,6 +68,7 @@ func TestPeerNode(t *testing.T) {
 }
 
 func TestPeerJWCrypto(t *testing.T) {
+	quick(t)
 	for _, name := range []string{"/usr/bin/python3", "python3"} { // Debian's, which has Debian's packages
 		if python, err := exec.LookPath(name); err == nil && exec.Command(python, "-c", "import jwcrypto").Run() == nil {
 			testPeer(t, "jwcrypto (Python)", python, pythonScript, "peer.py")
@@ -74,6 +76,13 @@ func TestPeerJWCrypto(t *testing.T) {
 		}
 	}
 	missing(t, "python3 with jwcrypto")
+}
+
+// quick skips the test where a peer would have to be run.
+func quick(t *testing.T) {
+	if testing.Short() {
+		t.Skip("programs of others are run for some seconds")
+	}
 }
 
 // A result is what the peer says of a job: the payload or the token, and the key that it

@@ -171,6 +171,10 @@ func (f *modelFleet) run(steps int, opts ...keyset.StepOption) error {
 }
 
 func TestModelOfAFleet(t *testing.T) {
+	if testing.Short() {
+		require.NoError(t, newModelFleet(t, 0).run(120))
+		return // a few seeds do not show that every step is made
+	}
 	made := map[string]int{}
 	for seed := range uint64(250) {
 		f := newModelFleet(t, seed)
@@ -186,6 +190,9 @@ func TestModelOfAFleet(t *testing.T) {
 
 // The model sees what is lost where a person answers for replicas that nobody has asked.
 func TestModelOfAFleetFindsFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a hundred fleets")
+	}
 	found := map[bool]int{}
 	for seed := range uint64(100) {
 		found[newModelFleet(t, seed).run(120, keyset.Vouch("0", "1", "2")) != nil]++

@@ -22,6 +22,9 @@ import (
 // A peer program must be there where the environment says so, as it does in
 // CI, so that these tests are never skipped there.
 func peer(t testing.TB, name string) string {
+	if testing.Short() {
+		t.Skipf("%s is run for some seconds", name)
+	}
 	path, err := exec.LookPath(name)
 	if err != nil {
 		if os.Getenv("SEALWAX_REQUIRE_PEERS") != "" {

@@ -91,6 +91,9 @@ func TestRotation(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "jose" {
+				t.Skip("a rotation under load takes five seconds")
+			}
 			var stdout, stderr bytes.Buffer
 			status := run(t.Context(), []string{"-format", name, "-duration", "1s", "-workers", "2"}, &stdout, &stderr)
 			out := stdout.String()

@@ -53,6 +53,9 @@ func unsigned(o option) option {
 // Nobody signs in the older profile: what is rehearsed is that an endpoint decrypts with
 // each of its keys, seals to each of the network's, and is no oracle.
 func TestOlderProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a rehearsal against keys that are made for it takes ten seconds")
+	}
 	for alg, own := range older(t) {
 		t.Run(string(alg), func(t *testing.T) {
 			network := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public(), rehearsal.StandardPaymentsOlder))
@@ -98,6 +101,9 @@ func asking(judge func(parts []string) (status int, text string)) func(http.Hand
 }
 
 func TestMistakesInTheOlderProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a rehearsal against keys that are made for it takes ten seconds")
+	}
 	own := older(t)[jwe.RSA1_5]
 	network := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public(), rehearsal.StandardPaymentsOlder))
 	keys := rsaKeys(t, own)
@@ -214,6 +220,9 @@ func TestProfiles(t *testing.T) {
 
 // The keys of the older profile are stored without any that sign.
 func TestNetworkOfTheOlderProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a rehearsal against keys that are made for it takes ten seconds")
+	}
 	own := older(t)[jwe.RSAOAEP]
 	n := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public(), rehearsal.StandardPaymentsOlder))
 	var names []string

@@ -115,6 +115,9 @@ func (c *clock) pair(costs map[string]time.Duration) timing.Pair {
 // What one message leaves to the next is of neither kind, because the order is drawn: what
 // costs alike is not told apart, and a difference is measured as it is.
 func TestOrderIsDrawn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("six thousand rounds, with the garbage collected between them")
+	}
 	for name, tt := range map[string]struct {
 		good, bad time.Duration
 		told      bool

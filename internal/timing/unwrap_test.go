@@ -48,6 +48,9 @@ func (b bound) Decrypt(r io.Reader, ciphertext []byte, opts crypto.DecrypterOpts
 // The messages of each kind are what their names say: those that unwrap do, under the
 // padding alone too, and the others do not. All are rejected.
 func TestKindsAreWhatTheyAreCalled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some hundred messages are decrypted by arithmetic")
+	}
 	s := newService(t)
 	pairs, err := timing.Remote(t.Context(), "a service", s)
 	require.NoError(t, err)

@@ -43,6 +43,9 @@ const olderProfile = "standard-payments-older"
 // A partner of the older profile walks the same rotation. Nobody signs: what is replaced is
 // what replies are sealed to.
 func TestRehearseTheOlderProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a rehearsal against keys that are made for it takes ten seconds")
+	}
 	t.Chdir(t.TempDir())
 	own, public := olderKeys(t)
 	sealctl(t, "rehearse", "-profile", olderProfile, "-prepare", "-on-step", "./installed", "-peer", public)
@@ -89,6 +92,9 @@ func overTLS(t *testing.T, url string, auth tls.ClientAuthType) string {
 // The transport of the older profile authenticates, and an endpoint that lets anybody in is
 // named.
 func TestRehearseClientCertificates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a rehearsal against keys that are made for it takes ten seconds")
+	}
 	t.Chdir(t.TempDir())
 	own, public := olderKeys(t)
 	sealctl(t, "rehearse", "-profile", olderProfile, "-prepare", "-peer", public)

@@ -61,6 +61,9 @@ func named(r rehearse.Report, outcome string) (names []string) {
 // The ten minutes of docs/launch-checklist.md: keys, an endpoint, and a rotation that it
 // follows.
 func TestRehearseARotation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole rehearsals take ten seconds")
+	}
 	eachFormat(t, func(t *testing.T, format keyset.Format) {
 		own, public := twoKeys(t, format)
 		sealctl(t, "rehearse", "-prepare", "-on-step", "./installed", "-peer", public)
@@ -116,6 +119,9 @@ until grep -q "peer.json: revision $revision" log; do sleep 0.05; done
 
 // Each mistake that sealctl serve makes is named by a case.
 func TestRehearsalFindsFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a rehearsal for each fault")
+	}
 	finds := map[string]string{
 		"first-key": "keys/to-each", "first-signature": "keys/by-known-and-unknown", "kid-required": "keys/no-kid", "expired-signer": "invalid/expired",
 		"revoked-signer": "invalid/revoked", "unsigned": "invalid/unsigned", "text": "errors/same-for-all-signatures", "outage": "invalid/stranger",

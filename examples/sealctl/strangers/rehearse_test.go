@@ -146,6 +146,9 @@ var update = flag.Bool("update", false, "write docs/rehearsals.md")
 // Endpoints that nobody here has written the software of hold every demand, and a rotation
 // of the network's keys; each mistake is named. The document has what came of each case.
 func TestRehearse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("programs of others are rehearsed for a minute")
+	}
 	shown := map[string]map[string]rehearse.Line{}
 	for _, e := range endpoints() {
 		t.Run(e.name, func(t *testing.T) {

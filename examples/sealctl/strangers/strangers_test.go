@@ -91,6 +91,9 @@ func post(t testing.TB, url, contentType string, body []byte) (int, string, http
 }
 
 func TestStrangers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("programs of others are run for a minute")
+	}
 	for _, tt := range []struct {
 		name   strangers.Stranger
 		stage  func(testing.TB) *stage
