@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"hash/crc32"
+	"maps"
 	"net"
 	"sync"
 	"testing"
@@ -46,8 +47,9 @@ type stored struct {
 	private   crypto.Signer
 }
 
-func newServer(t testing.TB) (*server, *kms.KeyManagementClient) {
-	s := &server{keys: map[string]*stored{}}
+// keys are made once: five of RSA take a second, under the race detector.
+var keys = sync.OnceValues(func() (map[string]*stored, error) {
+	made := map[string]*stored{}
 	for name, algorithm := range map[string]kmspb.CryptoKeyVersion_CryptoKeyVersionAlgorithm{
 		"pss": kmspb.CryptoKeyVersion_RSA_SIGN_PSS_2048_SHA256, "pkcs1": kmspb.CryptoKeyVersion_RSA_SIGN_PKCS1_2048_SHA256,
 		"raw": kmspb.CryptoKeyVersion_RSA_SIGN_RAW_PKCS1_2048, "oaep": kmspb.CryptoKeyVersion_RSA_DECRYPT_OAEP_2048_SHA256,
@@ -67,9 +69,18 @@ func newServer(t testing.TB) (*server, *kms.KeyManagementClient) {
 		default:
 			key, err = rsa.GenerateKey(rand.Reader, 2048)
 		}
-		require.NoError(t, err)
-		s.keys[nameOf(name)] = &stored{algorithm, key}
+		if err != nil {
+			return nil, err
+		}
+		made[nameOf(name)] = &stored{algorithm, key}
 	}
+	return made, nil
+})
+
+func newServer(t testing.TB) (*server, *kms.KeyManagementClient) {
+	all, err := keys()
+	require.NoError(t, err)
+	s := &server{keys: maps.Clone(all)}
 	client, err := kms.NewKeyManagementClient(t.Context(), option.WithEndpoint(s.serve(t, insecure.NewCredentials())), option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	require.NoError(t, err)
@@ -123,7 +134,8 @@ func (s *server) find(ctx context.Context, name string) (*stored, error) {
 	if stuck != nil {
 		select {
 		case <-stuck:
-		case <-ctx.Done():
+		case <-ctx.Done(): // an answer might still overtake the client's own deadline
+			return nil, status.FromContextError(ctx.Err()).Err()
 		}
 	}
 	if code != codes.OK {
