@@ -132,6 +132,7 @@ func TestRevocationReachesAll(t *testing.T) {
 
 // A hundred operators make a step each at once, and none is lost.
 func TestStepsAtOnce(t *testing.T) {
+	t.Parallel()
 	const operators = 100
 	s, f := start(t), newFleet(t, 16)
 	at := prefix()
