@@ -7,9 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -37,11 +34,6 @@ func newCall(cmd command, files KeyFiles, args []string, in io.Reader, out, errs
 	c.flags.SetOutput(io.Discard) // errors are printed once, by fail
 	c.flags.BoolVar(&c.asJSON, "json", false, "say it as one JSON object, for scripts")
 	return c
-}
-
-// outputFlag adds -o.
-func (c *call) outputFlag(what string) {
-	c.flags.StringVar(&c.output, "o", "", "write "+what+" to this `file` instead of standard output")
 }
 
 // parse reads the flags, which may stand before and after the other arguments,
@@ -94,43 +86,6 @@ func (c *call) fail(err error) int {
 		fmt.Fprintf(c.err, "sealctl %s -h says how\n", c.name)
 	}
 	return status
-}
-
-// write writes what the command made: to standard output, or to the file of -o
-// at once and whole.
-func (c *call) write(made func(io.Writer) error) error {
-	if c.output == "" {
-		return made(c.out)
-	}
-	f, err := os.CreateTemp(filepath.Dir(c.output), ".sealctl-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing is there once it has been renamed
-	err = made(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), c.output)
-}
-
-// writeSecret is write for a private key: nobody else reads the file, and none
-// that exists is written over.
-func (c *call) writeSecret(made func(io.Writer) error) error {
-	if c.output == "" {
-		return made(c.out)
-	}
-	f, err := os.OpenFile(c.output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists: a key is never written over another; choose another name", c.output)
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(made(f), f.Sync(), f.Close())
 }
 
 // say writes what there is to say about the outcome: as text, or as JSON.

@@ -147,7 +147,7 @@ func runPublic(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.write(func(w io.Writer) error { _, err := whole.WriteTo(w); return err }); err != nil {
+	if err := c.writeAs(forEverybody, func(w io.Writer) error { _, err := whole.WriteTo(w); return err }); err != nil {
 		return err
 	}
 	var reports []keyReport
