@@ -2,6 +2,7 @@ package keyset
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -10,7 +11,9 @@ const minAffix = 8
 
 // Find returns the one key whose ID, Name, or Source is text, or whose ID
 // begins or ends with it, at eight characters or more. Fingerprints of OpenPGP
-// may be spelled as other programs do, in lower case and with spaces.
+// may be spelled as other programs do, in lower case and with spaces. Text may also
+// be the address in a Name "Bank <keys@bank.example>", or the name of the file in a
+// Source "file:keys/own-2027.asc", with or without its folder and its ending.
 //
 // A key whose ID is text is found whatever the others are called. Otherwise Find
 // returns an error that lists the candidates unless there is exactly one: names
@@ -31,7 +34,7 @@ func (s *Set) Find(text string) (Key, error) {
 	var found []*entry
 	for _, e := range s.keys {
 		own := string(e.info.ID)
-		if text != "" && (e.info.Name == text || e.Source == text) ||
+		if text != "" && (e.info.Name == text || e.Source == text || address(e.info.Name) == text || isFile(e.Source, text)) ||
 			len(id) >= minAffix && (strings.HasPrefix(own, id) || strings.HasSuffix(own, id)) {
 			found = append(found, e)
 		}
@@ -50,4 +53,25 @@ func (s *Set) Find(text string) (Key, error) {
 		fmt.Fprintf(&list, "%s %.64q (%v)", e.info.ID, e.info.Name, e.State)
 	}
 	return Key{}, fmt.Errorf("keyset: %.128q fits %d keys, name one by its ID: %s", text, len(found), &list)
+}
+
+// address is what stands in the angle brackets that end a User ID, or "".
+func address(name string) string {
+	_, rest, _ := strings.Cut(name, "<")
+	in, ok := strings.CutSuffix(rest, ">")
+	if !ok {
+		return ""
+	}
+	return in
+}
+
+// isFile reports whether text names the file of a source, whose fragment is no part of it.
+func isFile(source, text string) bool {
+	name, ok := strings.CutPrefix(source, "file:")
+	if !ok {
+		return false
+	}
+	name, _, _ = strings.Cut(name, "#")
+	base := path.Base(name)
+	return text == name || text == base || text == strings.TrimSuffix(base, path.Ext(base))
 }

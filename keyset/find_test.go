@@ -81,3 +81,28 @@ func TestFindJOSE(t *testing.T) {
 		assert.ErrorIs(t, err, keyset.ErrNotFound, text)
 	}
 }
+
+// People name keys by what they typed a minute ago, and by whom they write to.
+func TestFindByFileAndAddress(t *testing.T) {
+	in := func(k keyset.Key, source string) keyset.Key { k.Source = source; return k }
+	s := newSet(t, 1,
+		in(peerCert.in(keyset.Active, "1", named("Bank <keys@bank.example>")), "file:keys/own-2026.asc"),
+		in(peerCert.in(keyset.Pending, "2", named("Bank <keys@bank.example>")), "file:keys/own-2027.asc#RSA1_5"),
+		in(peerCert.in(keyset.Revoked, "3", named("<old@bank.example>")), "kms:own-2028.asc"),
+		in(peerCert.in(keyset.Active, "4", named("no <address> here")), "file:own-2026.jwk"),
+		in(peerCert.in(keyset.Active, "5", named("own-2027")), ""),
+	)
+	for text, want := range map[string]keyset.ID{
+		"own-2026.asc": "1", "keys/own-2026.asc": "1", "own-2027.asc": "2", "own-2026.jwk": "4", "old@bank.example": "3",
+		"keys@bank.example": "", "own-2026": "", "own-2027": "", "own-2028.asc": "", "own-2028": "", "keys": "", "address": "", ".asc": "", "#RSA1_5": "", "": "",
+	} {
+		k, err := s.Find(text)
+		if want == "" {
+			assert.Error(t, err, text)
+		} else if assert.NoError(t, err, text) {
+			assert.Equal(t, want, k.ID(), text)
+		}
+	}
+	_, err := s.Find("own-2027")
+	assert.ErrorContains(t, err, "fits 2 keys", "the file of one, and the name of another")
+}
