@@ -1,11 +1,9 @@
 package command
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/sealwax/sealwax/jwe"
@@ -101,76 +99,4 @@ func renewed(keys *keyReader, file, alg string, validity time.Duration) (*pgp.Ke
 		return k.WithPostQuantumSubkey(context.Background(), validity)
 	}
 	return nil, misuse("-subkey-of takes no -alg but post-quantum: without it, the subkey is of the algorithm of the one before")
-}
-
-var public = command{
-	name: "public", args: "KEYS...",
-	what: "write what to hand to the partner",
-	help: keyFileHelp + `
-It is an armored OpenPGP certificate for each key, or a JWK Set. Of a manifest,
-only keys that a partner has use for are written: those that are pending or active,
-and JOSE keys that still verify. Compare the fingerprints with the partner over
-another channel.
-
-  sealctl public own.json >for-the-partner.asc
-  sealctl public -revoke "lost in the move" own-2026.asc >revoked.asc
-`,
-	run: runPublic,
-}
-
-func runPublic(ctx context.Context, c *call) error {
-	keys := keyReader{c: c}
-	revoke := c.flags.String("revoke", "", "OpenPGP: write the certificate as revoked, for this `reason`")
-	c.outputFlag("it")
-	keys.flag()
-	if err := c.parse(1, 1<<10); err != nil {
-		return err
-	}
-	s, err := keys.set(ctx, "keys", c.args, publics)
-	if err != nil {
-		return err
-	}
-	write := func(w io.Writer) error { return jwe.WriteJWKSet(w, s) }
-	if s.Format() == keyset.OpenPGP {
-		write = func(w io.Writer) error { return pgp.WriteCertificates(w, s) }
-	}
-	if *revoke != "" {
-		if write, err = revocation(ctx, &keys, *revoke); err != nil {
-			return err
-		}
-	}
-	var whole bytes.Buffer // nothing is written unless all of it can be
-	if err := write(&whole); err != nil {
-		return err
-	}
-	written, err := keys.keys("what was written", whole.Bytes())
-	if err != nil {
-		return err
-	}
-	if err := c.writeAs(forEverybody, func(w io.Writer) error { _, err := whole.WriteTo(w); return err }); err != nil {
-		return err
-	}
-	var reports []keyReport
-	var text strings.Builder
-	for _, k := range written {
-		r := newKeyReport(keyset.Key{Material: k})
-		reports = append(reports, r)
-		fmt.Fprintln(&text, r.line())
-	}
-	return c.say(map[string]any{"keys": reports}, text.String(), true)
-}
-
-// revocation writes the certificate of the one key that the arguments name, with
-// a revocation.
-func revocation(ctx context.Context, keys *keyReader, why string) (func(io.Writer) error, error) {
-	s, err := keys.set(ctx, "keys", keys.c.args, private)
-	if err != nil {
-		return nil, err
-	}
-	for k := range s.All() {
-		if key, ok := k.Material.(*pgp.Key); ok && len(keys.c.args) == 1 {
-			return func(w io.Writer) error { return key.WriteRevocation(ctx, w, why) }, nil
-		}
-	}
-	return nil, misuse("-revoke takes one OpenPGP key file; a JOSE key has no revocation: tell the partner")
 }

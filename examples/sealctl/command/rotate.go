@@ -223,7 +223,7 @@ func (r *rotation) steps() map[string]step {
 }
 
 func onKey(ring *keyset.Ring, name string, f func(keyset.ID) error) error {
-	k, err := ring.Load().Find(name)
+	k, err := find(ring.Load(), name)
 	if err != nil {
 		return &exitError{failed, err}
 	}

@@ -177,7 +177,7 @@ func probe(flag string, ring *keyset.Ring, key string) (keyset.Source, error) {
 	if key == "" {
 		return ring, nil
 	}
-	k, err := ring.Load().Find(key)
+	k, err := find(ring.Load(), key)
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %w", flag, err)
 	}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -36,6 +37,7 @@ type settings struct {
 	maxSize       int64
 	requireBound  bool
 	probe         string
+	probed        keyset.Key // of -probe, as it is without it
 
 	observer envelope.Observer
 	used     []envelope.KeyUse // by the last call
@@ -50,7 +52,14 @@ const (
 	serves            // it opens requests, and seals replies
 )
 
-func (s *settings) observe(_ context.Context, e envelope.Event) { s.used = e.Keys }
+func (s *settings) observe(_ context.Context, e envelope.Event) {
+	s.used = slices.Clone(e.Keys)
+	for i, u := range s.used {
+		if s.probe != "" && u.ID == s.probed.ID() && u.Own == s.probed.Material.Info().Private {
+			s.used[i].State = s.probed.State // a probe seals as if the key were active
+		}
+	}
+}
 
 const settingsHelp = keyFileHelp + `
 The format follows from the keys. What a partner's profile asks for beside its
@@ -126,16 +135,27 @@ func (s *settings) sources(own, peer *keyset.Set) (ownSource, peerSource keyset.
 	if s.probe == "" {
 		return own, peer, nil
 	}
-	if k, err := own.Find(s.probe); err == nil {
-		source, err := keyset.NewRing(own).Probe(k.ID())
-		return source, peer, err
+	ours, ourErr := own.Find(s.probe)
+	theirs, theirErr := peer.Find(s.probe)
+	switch {
+	case ourErr == nil && theirErr == nil:
+		return nil, nil, fmt.Errorf("-probe %s: it is our key %s, and the partner's %s: name one by its ID", s.probe, describe(ours), describe(theirs))
+	case ourErr == nil && errors.Is(theirErr, keyset.ErrNotFound):
+		s.probed = ours
+		ownSource, err = keyset.NewRing(own).Probe(ours.ID())
+		return ownSource, peer, err
+	case theirErr == nil && errors.Is(ourErr, keyset.ErrNotFound):
+		s.probed = theirs
+		peerSource, err = keyset.NewRing(peer).Probe(theirs.ID())
+		return own, peerSource, err
+	case !errors.Is(ourErr, keyset.ErrNotFound):
+		return nil, nil, fmt.Errorf("-probe: %w", ourErr)
+	case !errors.Is(theirErr, keyset.ErrNotFound):
+		return nil, nil, fmt.Errorf("-probe: %w", theirErr)
 	}
-	k, err := peer.Find(s.probe)
-	if err != nil {
-		return nil, nil, fmt.Errorf("-probe: it is no key of ours, nor of the partner: %w", err)
-	}
-	source, err := keyset.NewRing(peer).Probe(k.ID())
-	return own, source, err
+	_, ourErr = find(own, s.probe)
+	_, theirErr = find(peer, s.probe)
+	return nil, nil, fmt.Errorf("-probe: it is no key of ours, nor of the partner: ours: %w; the partner's: %w", ourErr, theirErr)
 }
 
 func (s *settings) pgp(own, peer keyset.Source) (envelope.Envelope, error) {
