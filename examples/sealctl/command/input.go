@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 )
 
@@ -40,12 +41,21 @@ func (c *call) read(name, what string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer closeIt()
-	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
+	raw, err := readAtMost(r, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return raw, nil
+}
+
+// readAtMost returns all of r, or an error if it is larger than most bytes.
+func readAtMost(r io.Reader, most int64) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, min(most, math.MaxInt64-1)+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, err)
-	case int64(len(raw)) > limit:
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, limit)
+		return nil, err
+	case int64(len(raw)) > most:
+		return nil, fmt.Errorf("it is larger than %d bytes", most)
 	}
 	return raw, nil
 }

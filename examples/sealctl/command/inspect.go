@@ -69,7 +69,7 @@ func runInspect(ctx context.Context, c *call) error {
 		return err
 	}
 	defer closeIn()
-	sealed, err := readMessage(in)
+	sealed, err := readMessage(in, s.maxSize)
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/sealwax/sealwax/envelope"
 )
 
-// maxInput bounds what is held in memory, in bytes. OpenPGP messages from a file
-// are not held.
+// maxInput bounds what is held in memory, in bytes, unless -max-size asks for more.
+// OpenPGP messages from a file are not held.
 const maxInput = 64 << 20
 
 var seal = command{
@@ -49,7 +49,7 @@ func runSeal(ctx context.Context, c *call) error {
 	if streamer, ok := e.(envelope.Streamer); ok {
 		err = c.write(func(w io.Writer) error { return streamer.SealTo(ctx, w, in) })
 	} else {
-		err = sealWhole(ctx, c, e, in)
+		err = sealWhole(ctx, c, e, in, max(s.maxSize, maxInput))
 	}
 	if err != nil {
 		return err
@@ -58,10 +58,11 @@ func runSeal(ctx context.Context, c *call) error {
 	return c.say(r, r.text(), true)
 }
 
-func sealWhole(ctx context.Context, c *call, e envelope.Envelope, in io.Reader) error {
-	payload, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+// sealWhole seals all of the payload, or nothing.
+func sealWhole(ctx context.Context, c *call, e envelope.Envelope, in io.Reader, most int64) error {
+	payload, err := readAtMost(in, most)
 	if err != nil {
-		return err
+		return fmt.Errorf("the payload: %w", err)
 	}
 	sealed, err := e.Seal(ctx, payload)
 	if err != nil {
@@ -143,7 +144,7 @@ func runOpen(ctx context.Context, c *call) error {
 			return err
 		})
 	} else {
-		m, err = openWhole(ctx, c, e, in)
+		m, err = openWhole(ctx, c, e, in, s.maxSize)
 	}
 	if err != nil {
 		return err
@@ -152,8 +153,8 @@ func runOpen(ctx context.Context, c *call) error {
 	return c.say(r, r.text(), true)
 }
 
-func openWhole(ctx context.Context, c *call, e envelope.Envelope, in io.Reader) (*envelope.Message, error) {
-	sealed, err := readMessage(in)
+func openWhole(ctx context.Context, c *call, e envelope.Envelope, in io.Reader, maxSize int64) (*envelope.Message, error) {
+	sealed, err := readMessage(in, maxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -164,14 +165,16 @@ func openWhole(ctx context.Context, c *call, e envelope.Envelope, in io.Reader) 
 	return m, c.write(func(w io.Writer) error { _, err := w.Write(m.Payload); return err })
 }
 
-// readMessage reads a message, and forgives the end of line of an editor.
-func readMessage(in io.Reader) ([]byte, error) {
-	sealed, err := io.ReadAll(io.LimitReader(in, maxInput+1))
-	if err != nil {
-		return nil, err
+// readMessage reads a message, and forgives the end of line of an editor. One with a
+// payload of maxSize is read: in JOSE each layer is a third larger than what it holds.
+func readMessage(in io.Reader, maxSize int64) ([]byte, error) {
+	most := int64(maxInput)
+	if maxSize < 1<<40 { // beyond which nothing is held in memory
+		most = max(most, 3*maxSize)
 	}
-	if len(sealed) > maxInput {
-		return nil, fmt.Errorf("the message is larger than %d bytes; name an OpenPGP message as a FILE", maxInput)
+	sealed, err := readAtMost(in, most)
+	if err != nil {
+		return nil, fmt.Errorf("the message: %w; name an OpenPGP message as a FILE", err)
 	}
 	if len(sealed) != 0 && sealed[0] < 0x80 {
 		sealed = bytes.TrimRight(sealed, "\r\n")
