@@ -1,0 +1,45 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// init makes a manifest. One that was lost is made anew with a revision above the last:
+// replicas take none that is older than what they have.
+func (r *rotation) init(ctx context.Context, files []string) error {
+	if len(files) == 0 {
+		return misuse("init takes MANIFEST KEYFILE...")
+	}
+	if r.revision == 0 {
+		return misuse("-revision is at least 1")
+	}
+	if _, err := os.Lstat(r.file); err == nil {
+		return fmt.Errorf("%s exists: init does not write over a manifest", r.file)
+	}
+	var entries []keyset.Key
+	for _, file := range files {
+		keys, source, err := r.material(ctx, file, !r.public)
+		if err != nil {
+			return err
+		}
+		for _, m := range keys {
+			if r.name != "" && len(files) != 1 {
+				return misuse("-name is for one key: init with one file, and add the others")
+			}
+			entries = append(entries, keyset.Key{Material: m, State: keyset.Active, Source: source, Since: r.now.UTC().Truncate(time.Second)})
+		}
+	}
+	s, err := keyset.New(r.revision, entries...)
+	if err != nil {
+		return err
+	}
+	if err := s.Manifest().WriteFile(r.file); err != nil {
+		return err
+	}
+	return r.say(keyset.NewRing(s), fmt.Sprintf("made %s: revision %d\n%s", r.file, r.revision, keyLines(s)))
+}
