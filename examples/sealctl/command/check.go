@@ -41,6 +41,7 @@ func runCheck(ctx context.Context, c *call) error {
 	bits := c.flags.Int("min-rsa", 2048, "the smallest RSA modulus, in `bits`")
 	subkey := c.flags.Bool("subkey", false, "report an OpenPGP certificate without a subkey to encrypt to")
 	quantum := c.flags.String("post-quantum-by", "", "report a key that lasts beyond this `date`, and is not post-quantum: 2030-01-01")
+	encryptOnly := c.flags.Bool("encrypt-only", false, "nobody signs: say nothing of keys that only a signature needs")
 	at := c.flags.String("at", "", "what will be reported at this `date`: 2027-01-31")
 	keys.flag()
 	if err := c.parse(1, 1<<10); err != nil {
@@ -76,7 +77,16 @@ func runCheck(ctx context.Context, c *call) error {
 	for _, f := range s.Check(now, keyset.Requirements{
 		Lead: time.Duration(lead), MaxLifetime: time.Duration(lifetime), MinRSABits: *bits, Linger: time.Duration(linger), Subkey: *subkey, Trace: time.Duration(trace), PostQuantumBy: quantumBy,
 	}) {
-		reports = append(reports, findingReport{ID: f.ID, Problem: string(f.Problem), When: f.When.UTC(), Text: f.String()})
+		if *encryptOnly && ofSignatures(s, f) {
+			continue
+		}
+		text := f.String()
+		if k, ok := s.Lookup(f.ID); ok && f.Problem == keyset.TooLong {
+			if _, end := k.Bounds(); end.IsZero() {
+				text += ": it has no end"
+			}
+		}
+		reports = append(reports, findingReport{ID: f.ID, Problem: string(f.Problem), When: f.When.UTC(), Text: text})
 	}
 	var text strings.Builder
 	for _, r := range reports {
@@ -92,4 +102,10 @@ func runCheck(ctx context.Context, c *call) error {
 		return &exitError{found, fmt.Errorf("%d to report", len(reports))}
 	}
 	return nil
+}
+
+// ofSignatures reports whether a finding says that nothing signs, or verifies: our own keys
+// seal by signing, and the partner's open by verifying.
+func ofSignatures(s *keyset.Set, f keyset.Finding) bool {
+	return f.Problem == keyset.NoSealer && s.Private() || f.Problem == keyset.NoOpener && !s.Private()
 }

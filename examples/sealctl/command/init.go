@@ -28,9 +28,6 @@ func (r *rotation) init(ctx context.Context, files []string) error {
 			return err
 		}
 		for _, m := range keys {
-			if r.name != "" && len(files) != 1 {
-				return misuse("-name is for one key: init with one file, and add the others")
-			}
 			entries = append(entries, keyset.Key{Material: m, State: keyset.Active, Source: source, Since: r.now.UTC().Truncate(time.Second)})
 		}
 	}

@@ -128,7 +128,7 @@ func (r *inspectReport) judge(ctx context.Context, e envelope.Envelope, own, pee
 	case !isRejected:
 		return nil, err
 	}
-	r.Reason, r.Advice = string(oe.Reason), advice(oe.Reason)
+	r.Reason, r.Advice = string(oe.Reason), advice(oe)
 	if cause := oe.Cause(); cause != nil {
 		r.Cause = cause.Error()
 	}
@@ -202,23 +202,43 @@ func explain(e *envelope.OpenError) string {
 		}
 		text += sep + string(id)
 	}
-	return text + "\nwhat to do: " + advice(e.Reason)
+	return text + "\nwhat to do: " + advice(e)
 }
 
-func advice(r envelope.Reason) string {
-	switch r {
+// waivable are the waivers that permit what a cause speaks of.
+var waivable = map[string]string{
+	"the message is compressed": "jwe.InsecureCompression",
+	`key encryption "RSA1_5"`:   "jwe.InsecureRSA1_5",
+	"InsecureLongIV":            "jwe.InsecureLongIV",
+	"InsecureCarriedKeys":       "jwe.InsecureCarriedKeys",
+}
+
+// permitted names the waiver of what was refused, if there is one.
+func permitted(e *envelope.OpenError) string {
+	cause := e.Cause()
+	for text, waiver := range waivable {
+		if cause != nil && strings.Contains(cause.Error(), text) {
+			return ", or permit this one: -waive " + waiver + "=REASON"
+		}
+	}
+	return "; no waiver permits this one"
+}
+
+// advice says what to do about a rejection.
+func advice(e *envelope.OpenError) string {
+	switch e.Reason {
 	case envelope.Malformed:
 		return "see that the whole body arrived, and nothing around it, such as JSON or quotes"
 	case envelope.TooLarge:
 		return "raise -max-size if the partner sends such payloads"
 	case envelope.Forbidden:
-		return "ask the partner for another algorithm, or see -waive"
+		return "ask the partner for another algorithm" + permitted(e)
 	case envelope.NotForUs:
 		return "ask the partner which key it encrypts to, and hand it ours: sealctl public"
 	case envelope.Corrupt:
 		return "have it sent again: it was cut or changed on its way"
 	case envelope.Unsigned:
-		return "ask the partner to sign, or see -waive"
+		return "ask the partner to sign; where a profile has no signatures, -waive pgp.InsecureUnsigned=REASON or -waive jwe.InsecureEncryptOnly=REASON"
 	case envelope.UnknownSigner:
 		return "ask the partner which key it signs with; if we do not have that key, compare its fingerprint, and add it: sealctl rotate"
 	case envelope.RevokedSigner:

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -63,6 +64,8 @@ func runKeygen(_ context.Context, c *call) error {
 		made, write = k, k.WriteInsecurePrivateKey
 	case *format == "jose" && *alg == "":
 		return misuse("-alg is missing: ES256 or PS256 for a key that signs, ECDH-ES+A256KW or RSA-OAEP-256 for one that decrypts")
+	case *format == "jose" && given(c.flags, "valid"):
+		return misuse("-valid is for OpenPGP: a JWK has no end. Rotate it in time: \"not_after\" of its entry in the manifest is an end, and check tells of it")
 	case *format == "jose":
 		k, err := jwe.GenerateKey(*name, jwe.Algorithm(*alg))
 		if err != nil {
@@ -77,6 +80,12 @@ func runKeygen(_ context.Context, c *call) error {
 	}
 	r := newKeyReport(keyset.Key{Material: made})
 	return c.say(r, fmt.Sprintf("made %s\nhand out its public half with sealctl public\n", r.line()), true)
+}
+
+// given reports whether a flag stands on the command line.
+func given(flags *flag.FlagSet, name string) (is bool) {
+	flags.Visit(func(f *flag.Flag) { is = is || f.Name == name })
+	return is
 }
 
 func renewed(keys *keyReader, file, alg string, validity time.Duration) (*pgp.Key, error) {

@@ -181,6 +181,9 @@ func (r *keyReader) keys(file string, raw []byte) ([]keyset.Material, error) {
 			read = []*pgp.Key{one}
 		}
 		if err != nil {
+			if text, ok := strings.CutSuffix(err.Error(), "; use ReadLockedKey"); ok { // advice for programs
+				err = fmt.Errorf("%s; name the file with the passphrase: -passphrase FILE", text)
+			}
 			return fail(err)
 		}
 		for _, k := range read {

@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -44,8 +43,11 @@ func (r *rotation) next(name string, s step, before, after *keyset.Set) string {
 		if !after.Private() {
 			text = "next: let every replica load this. Back: rotate add"
 		}
-		if time.Duration(r.idle) == 0 && r.why == "" {
-			text = "note: with -idle 0d nothing was asked about messages that are under way to it: they are lost\n" + text
+		switch {
+		case r.why != "":
+			text = "note: no replica was asked whether it still uses the key\n" + text
+		case r.asked == "":
+			text = fmt.Sprintf("note: the replicas of %s were asked, and no other\n", strings.Join(r.usage, ", ")) + text
 		}
 		return text
 	}

@@ -89,6 +89,9 @@ func runRotate(ctx context.Context, c *call) error {
 	if len(args) != 0 {
 		step, args = args[0], args[1:]
 	}
+	if r.name != "" && len(args) > 1 {
+		return misuse("-name is for one key, and there are %d files", len(args))
+	}
 	if step == "init" {
 		return r.init(ctx, args)
 	}
@@ -103,14 +106,7 @@ func runRotate(ctx context.Context, c *call) error {
 		return r.revoke(ctx, args[0], s.next)
 	}
 	if step == "show" {
-		ring, err := r.load(ctx, files)
-		if err != nil {
-			ring, err = r.load(ctx, states) // without the files there is less to show
-		}
-		if err != nil {
-			return err
-		}
-		return r.show(ring)
+		return r.show(ctx)
 	}
 	return r.step(ctx, step, s, args)
 }
