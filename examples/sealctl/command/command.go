@@ -67,7 +67,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{keygen, public, seal, open, inspect, check, rotate, serve, rehearseURL}
+	return []command{keygen, public, fingerprint, seal, open, inspect, check, cbom, rotate, serve, rehearseURL, completion(), man(), helpOn()}
 }
 
 // Run runs one command and returns the exit status.
@@ -77,7 +77,7 @@ func Run(ctx context.Context, files KeyFiles, args []string, in io.Reader, out, 
 		return misused
 	}
 	switch args[0] {
-	case "-h", "-help", "--help", "help":
+	case "-h", "-help", "--help":
 		usage(out)
 		return done
 	}
@@ -103,16 +103,9 @@ func Run(ctx context.Context, files KeyFiles, args []string, in io.Reader, out, 
 func usage(w io.Writer) {
 	fmt.Fprint(w, "sealctl seals and opens messages, in OpenPGP and in JOSE, and rotates the keys.\n\n")
 	for _, cmd := range commands() {
-		fmt.Fprintf(w, "  sealctl %-8s %s\n", cmd.name, cmd.what)
+		fmt.Fprintf(w, "  sealctl %-11s %s\n", cmd.name, cmd.what)
 	}
-	fmt.Fprint(w, `
-sealctl COMMAND -h says more. Keys are read from files, or from standard input as
-"-". A key file is an OpenPGP certificate or keyring, a JWK, a JWK Set, PEM, DER, or a
-manifest, which lists key files with their states. The exit status is 0 when it
-is done, 1 when something on our side is at fault, 2 for a command line that is
-not understood, 3 for a rejected message, 4 for findings of check, and 5 for a
-step that rotate refuses.
-`)
+	fmt.Fprint(w, topHelp+"\nsealctl help COMMAND says more, and sealctl help keys what a key file is.\n")
 }
 
 // An exitError is an error with the status that it ends the program with.
