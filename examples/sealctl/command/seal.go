@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // maxInput bounds what is held in memory, in bytes, unless -max-size asks for more.
@@ -33,13 +34,22 @@ func runSeal(ctx context.Context, c *call) error {
 	s.way = seals
 	s.sealing()
 	c.flags.StringVar(&s.probe, "probe", "", "seal with this `key` alone, ours or the partner's, to show that it works before it is promoted")
+	reports := c.flags.String("reports", "", "with -probe: the `folder` of keyset.ReportFiles, where replicas report: all of them must have loaded the key")
 	c.outputFlag("the message")
 	if err := c.parse(0, 1); err != nil {
 		return err
 	}
+	if *reports != "" && s.probe == "" {
+		return misuse("-reports is for -probe")
+	}
 	e, _, _, err := s.envelope(ctx)
 	if err != nil {
 		return err
+	}
+	if *reports != "" {
+		if err := s.everywhere(ctx, *reports); err != nil {
+			return err
+		}
 	}
 	in, closeIn, err := c.input("the payload")
 	if err != nil {
@@ -56,6 +66,24 @@ func runSeal(ctx context.Context, c *call) error {
 	}
 	r := newSealReport(e.ContentType(), s.used)
 	return c.say(r, r.text(), true)
+}
+
+// everywhere refuses a probe that some replica is not ready for: the answer may reach any
+// of them. It is a step of the manifest that changes nothing.
+func (s *settings) everywhere(ctx context.Context, reports string) error {
+	files := s.peer
+	if s.probed.Material.Info().Private {
+		files = s.own
+	}
+	r := &rotation{c: s.c, keys: s.keys, file: files[0], asked: reports}
+	opts, err := r.options(ctx, uses)
+	if err != nil {
+		return fmt.Errorf("-reports: the key is in no manifest: %w", err)
+	}
+	return refusal(r.do(ctx, func(ring *keyset.Ring) error {
+		_, err := ring.Probe(s.probed.ID())
+		return err
+	}, opts...))
 }
 
 // sealWhole seals all of the payload, or nothing.
