@@ -45,7 +45,7 @@ func (c *call) parse(low, high int) error {
 			if errors.Is(err, flag.ErrHelp) {
 				return err
 			}
-			return misuse("%w", err)
+			return misuse("%w; an ID that begins with a dash stands behind --", err)
 		}
 		after := c.flags.Args()
 		if n := len(rest) - len(after); len(after) == 0 || n > 0 && rest[n-1] == "--" {
