@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sealwax/sealwax/keyset"
@@ -18,8 +20,9 @@ func (r *rotation) init(ctx context.Context, files []string) error {
 	if r.revision == 0 {
 		return misuse("-revision is at least 1")
 	}
+	exists := fmt.Errorf("%s exists: init does not write over a manifest", r.file)
 	if _, err := os.Lstat(r.file); err == nil {
-		return fmt.Errorf("%s exists: init does not write over a manifest", r.file)
+		return exists
 	}
 	var entries []keyset.Key
 	for _, file := range files {
@@ -35,7 +38,21 @@ func (r *rotation) init(ctx context.Context, files []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Manifest().WriteFile(r.file); err != nil {
+	for k := range s.All() {
+		if err := r.alike(s, k.Material); err != nil {
+			return err
+		}
+	}
+	folder, err := os.OpenRoot(filepath.Dir(r.file))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	err = keyset.Create(ctx, keyset.File(folder, filepath.Base(r.file)), s.Manifest())
+	if errors.Is(err, keyset.ErrConflict) {
+		return exists // somebody was first
+	}
+	if err != nil {
 		return err
 	}
 	return r.say(keyset.NewRing(s), fmt.Sprintf("made %s: revision %d\n%s", r.file, r.revision, keyLines(s)))

@@ -78,7 +78,7 @@ func runRotate(ctx context.Context, c *call) error {
 	c.flags.Var(&r.vouch, "vouch", "promote: a `replica` of which you know that it has loaded the manifest as it is; again for each")
 	c.flags.BoolVar(&r.single, "single", false, "promote, remove: no more than one process follows the manifest")
 	c.flags.StringVar(&r.name, "name", "", "init, add: the `kid` of a JOSE key, in place of what its file says, if anything")
-	c.flags.BoolVar(&r.sameName, "same-name", false, "add: the kid may be that of another key")
+	c.flags.BoolVar(&r.sameName, "same-name", false, "init, add: the kid may be that of another key")
 	c.flags.Uint64Var(&r.revision, "revision", 1, "init: the `number` of the first revision; above the last one if a manifest was lost")
 	r.keys.flag()
 	if err := c.parse(1, 1<<10); err != nil {
