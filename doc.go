@@ -15,5 +15,9 @@
 // Imports point one way: pgp and jwe use envelope, envelope uses keyset, and
 // keyset uses only the standard library.
 //
-// Start with the example of package pgp or package jwe.
+// Start with the README, whose first program can be pasted, or with [the example of pgp]
+// or [that of jwe].
+//
+// [the example of pgp]: https://pkg.go.dev/github.com/sealwax/sealwax/pgp#example-package
+// [that of jwe]: https://pkg.go.dev/github.com/sealwax/sealwax/jwe#example-package
 package sealwax

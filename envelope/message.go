@@ -55,11 +55,15 @@ type Message struct {
 	// names it: "A256GCM", "AES-256/OCB".
 	Content string
 
-	// Addressed are the keys the message names as recipients, and Unknown
-	// the signers it names whose keys we do not have: our ID where we know
-	// the key, otherwise as the message spells it. Neither is authenticated.
-	// Together they show how far the partner has rotated.
-	Addressed, Unknown []keyset.ID
+	// Addressed are the keys that the message names as recipients. A key that we know is
+	// there by its ID, another one as the message spells it. They show which of our keys the
+	// partner encrypts to. Nobody has signed them.
+	Addressed []keyset.ID
+
+	// Unknown are the signers that the message names, and whose keys we do not have, as the
+	// message spells them. They show that the partner signs with a key that it has not handed
+	// over. Nobody has signed them.
+	Unknown []keyset.ID
 
 	// PostQuantum has Signing if a signature of Signers is post-quantum, and Encryption if every
 	// recipient that the message names is a key of ours that is. A message that also goes to

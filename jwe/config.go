@@ -183,8 +183,9 @@ type Envelope struct {
 
 var _ envelope.Envelope = (*Envelope)(nil)
 
-// New returns an envelope. It returns an error if a source is missing or holds
-// keys of another format or half, if an algorithm is not allowed, if fields
+// New returns an envelope. It returns an error if a source is missing, holds
+// keys of another format, or holds public keys where private ones belong or the
+// reverse. It returns one if an algorithm is not allowed, if fields
 // contradict each other, or if a waiver is unknown or has no reason.
 //
 // In a program that runs with GODEBUG=fips140=only, New returns an error that wraps

@@ -1,6 +1,14 @@
 // Package jwe implements [envelope.Envelope] with JOSE: the payload is signed
 // as a JWS ([RFC 7515]) and the JWS is encrypted as a JWE ([RFC 7516]).
 //
+//	own, err := keyset.New(1, // a key to sign, and a key to decrypt
+//		keyset.Key{Material: weSign, State: keyset.Active}, keyset.Key{Material: weDecrypt, State: keyset.Active})
+//	peer, err := keyset.New(1,
+//		keyset.Key{Material: theySign, State: keyset.Active}, keyset.Key{Material: theyDecrypt, State: keyset.Active})
+//	e, err := jwe.New(jwe.Config{Own: own, Peer: peer})
+//	sealed, err := e.Seal(ctx, payload)      // signed by us, for them
+//	message, err := e.Open(ctx, theirSealed) // signed by them, for us
+//
 // By default messages are in compact serialization, which has room for one
 // signature and one recipient: Seal uses the most preferred key on either side.
 // Set [Config.JSON] to sign with and encrypt to all active keys. Open accepts

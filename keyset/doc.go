@@ -40,7 +40,8 @@
 //	Ring.Retire       the old key is Retiring: it opens, it no longer seals
 //	Ring.Remove       the old key has been idle, and others have opened since
 //
-// No step needs a restart. Every step before Remove can be undone. Formats that
+// No step needs a restart. Promote takes back Retire, Retire takes back Promote, and
+// Remove takes back Add. Evidence stays, and Revoke is final. Formats that
 // carry one signature and one recipient use the most preferred active key:
 // there Promote is the cut-over, and the old key stays ready beside it.
 //

@@ -13,7 +13,8 @@ import (
 // remembers how each key has been used, across replacements.
 //
 // All methods are safe for concurrent use. Readers never wait for writers. The
-// zero Ring is ready to use and holds an empty set. A Ring must not be copied.
+// zero Ring holds an empty set, and can be in an envelope before [Ring.Reload] or [Follow]
+// fills it. A Ring must not be copied.
 type Ring struct {
 	state atomic.Pointer[ringState] // nil in the zero Ring
 }

@@ -234,16 +234,17 @@ func (r *Ring) revokeTorn(id ID) error {
 
 // Remove removes a Pending or Retiring key, with its usage.
 //
-// It returns [ErrBusy] unless the key has been idle for at least the given time, as
-// far as the least informed replica knows (see [Usage.Idle] and [Ring.Merge]; the
-// error says when it was last used), [ErrUnproven] if no other key has opened a
-// message since this one last did, and [ErrLastOpener] if none could. A key that has
-// no part in opening is not asked the last two. See [Ring.RemoveUnchecked] for the way
-// out.
+// It refuses a key that is still needed:
 //
-// It returns [ErrNotFound] if there is no such key, [ErrTransition] if it is
-// Active or Revoked, and an error if it is the only key or idle is not positive; in a
-// [Step], [ErrLagging] unless all replicas have stopped to seal with it.
+//   - [ErrBusy]: it was used less than idle ago, as far as the least informed replica knows
+//     ([Usage.Idle], [Ring.Merge]). The error says when.
+//   - [ErrUnproven]: it opens, and no other key has opened a message since it last did.
+//   - [ErrLastOpener]: it opens, and no other key would.
+//   - [ErrLagging], in a [Step]: a replica may still seal with it.
+//
+// [ErrNotFound] means that there is no such key, and [ErrTransition] that it is Active or
+// Revoked. The only key, and an idle that is not positive, are errors as well. What is known
+// to be out of use, and cannot be shown to be, is removed by [Ring.RemoveUnchecked].
 func (r *Ring) Remove(id ID, idle time.Duration) error {
 	if idle <= 0 {
 		return fmt.Errorf("keyset: key %.128q: an idle time of %v; RemoveUnchecked takes a reason instead", id, idle)

@@ -50,8 +50,8 @@ func newRemoteCertificate(ctx context.Context, name string, sign crypto.PrivateK
 
 // WithNewSubkey returns a copy of k with another encryption subkey of the same
 // kind, valid from now for the given time, but not longer than the primary
-// key. Seal of the partner prefers the newest; ours does too. Hand it out and
-// enter it with [keyset.Ring.Refresh].
+// key. Programs of partners encrypt to the newest subkey, and so does Seal of this package.
+// Enter the copy with [keyset.Ring.Refresh], and hand it out.
 //
 // It returns [errors.ErrUnsupported] for public keys, and for keys that decrypt
 // remotely: a remote subkey is made by its service.

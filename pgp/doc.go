@@ -1,6 +1,14 @@
 // Package pgp implements [envelope.Envelope] with OpenPGP, as specified in
 // [RFC 9580].
 //
+//	own, err := keyset.New(1, keyset.Key{Material: ourPrivateKey, State: keyset.Active})
+//	peer, err := keyset.New(1, keyset.Key{Material: theirCertificate, State: keyset.Active})
+//	e, err := pgp.New(pgp.Config{Own: own, Peer: peer})
+//	sealed, err := e.Seal(ctx, payload)      // signed by us, for them
+//	message, err := e.Open(ctx, theirSealed) // signed by them, for us
+//
+// [ReadKey] reads keys from files, and [GenerateKey] makes them.
+//
 // A message is one signed and encrypted OpenPGP message. It is signed by all
 // active keys of ours and encrypted to all active keys of the partner, so that
 // during a rotation either side can be ahead of the other.
@@ -11,8 +19,8 @@
 // Work is bounded. Of one message at most 256 packets are read on each level, and
 // 32 signatures. Private-key operations, and verifications, are done until they cost as
 // much as 64 with RSA-4096, for the keys that the message names first: that is five
-// with RSA-8192, eight verifications of SLH-DSA, and two under brainpoolP512r1. A remote key is asked when it is
-// named, or else after all local ones, at most four times. At most four candidates
+// with RSA-8192, eight verifications of SLH-DSA, and two under brainpoolP512r1. A remote
+// key is asked when it is named, or else after all local ones, at most four times. At most four candidates
 // for the session key reach the body, or of a small body as many as make 1 MiB.
 // What is compressed may grow a thousandfold, or to 256 KiB, and to MaxSize, and
 // brings at most 64 tables and one more for each KiB. The payload is hashed at most
