@@ -48,7 +48,7 @@ func TestCodeBlocks(t *testing.T) {
 		"go install github.com/sealwax/sealwax/examples/sealctl@latest",
 		"bash .ci/run",
 		"bash .ci/release dist linux/amd64",
-		`git tag -s v0.1.0 -m "sealwax v0.1.0" && git push origin v0.1.0`, // the owner
+		`git tag -s v0.1.0 -m "sealwax v0.1.0" && git push origin v0.1.0`,                 // the owner
 		"cd keyset/modeltest && go test -run 'TestSearch$' -timeout 24h -v -search.large", // a night
 		"go run -C bench .", // minutes of a quiet machine; its tests run it for a moment
 		"go run -C bench . -check",
