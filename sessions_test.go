@@ -161,6 +161,7 @@ func settled(text string) string {
 	for _, r := range []struct{ what, by string }{
 		{`\b[0-9A-F]{40}\b`, "FINGERPRINT"},
 		{`\b[0-9A-F]{16}\b`, "KEYID"},
+		{`\b[0-9A-F]{4}( [0-9A-F]{4})+\b`, "GROUPS"},
 		{`(^|[\s"'(])[\w-]{43}($|[\s"'),:;])`, "${1}THUMBPRINT${2}"},
 		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`, "TIME"},
 		{`\b\d{4}-\d\d-\d\d\b`, "DATE"},
