@@ -1,4 +1,4 @@
-package sealwax_test
+package docs_test
 
 import (
 	"encoding/json"

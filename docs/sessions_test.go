@@ -1,4 +1,4 @@
-package sealwax_test
+package docs_test
 
 import (
 	"bytes"
@@ -47,7 +47,7 @@ func TestSessions(t *testing.T) {
 				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
 				return
 			}
-			assert.Equal(t, settled(string(raw)), settled(got), "go test . -run TestSessions -update-sessions writes it anew")
+			assert.Equal(t, settled(string(raw)), settled(got), "go test ./docs -run TestSessions -update-sessions writes it anew")
 		})
 	}
 }
