@@ -2,6 +2,7 @@ package envelopetest_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,8 +16,11 @@ import (
 // orders is the handler under test: it answers with the envelope that it is given.
 func orders(env envelope.Envelope) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body := make([]byte, r.ContentLength)
-		_, _ = r.Body.Read(body)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil {
+			http.Error(w, "cannot read the request", http.StatusBadRequest)
+			return
+		}
 		m, err := env.Open(r.Context(), body)
 		switch {
 		case errors.Is(err, envelope.ErrRejected):
