@@ -18,7 +18,9 @@ func TestLicences(t *testing.T) {
 		t.Skip("go list takes seconds")
 	}
 	list := func(args ...string) map[string]string {
-		out, err := exec.Command("go", append([]string{"list", "-f", "{{with .Module}}{{.Path}} {{.Dir}}{{end}}", "-deps"}, args...)...).Output()
+		cmd := exec.Command("go", append([]string{"list", "-f", "{{with .Module}}{{.Path}} {{.Dir}}{{end}}", "-deps"}, args...)...)
+		cmd.Env = append(os.Environ(), "GOFLAGS=") // -json, which .ci/run sets, is not for this
+		out, err := cmd.Output()
 		require.NoError(t, err)
 		modules := map[string]string{}
 		for line := range strings.Lines(string(out)) {

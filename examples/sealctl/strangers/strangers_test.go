@@ -104,13 +104,19 @@ func TestStrangers(t *testing.T) {
 		{strangers.Jose, jose, []string{"first-key", "kid-required", "expired-signer", "text"}},
 	} {
 		t.Run(string(tt.name), func(t *testing.T) {
-			s := tt.stage(t)
-			s.quiet = tt.name == strangers.GnuPG
+			// Made anew for each: the messages are a minute from being too old.
+			stage := func(t *testing.T) *stage {
+				s := tt.stage(t)
+				s.quiet = tt.name == strangers.GnuPG
+				return s
+			}
+			s := stage(t)
 			strangers.Start(t, tt.name, s.own, s.peer, "") // or it is not here, and nothing is shown
 			t.Run("right", func(t *testing.T) { s.right(t, strangers.Start(t, tt.name, s.own, s.peer, "")) })
 			shown := 0
 			for _, fault := range tt.faults {
 				t.Run(fault, func(t *testing.T) {
+					s := stage(t)
 					shown += s.wrong(t, fault, strangers.Start(t, tt.name, s.own, s.peer, fault))
 				})
 			}
