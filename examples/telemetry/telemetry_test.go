@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -106,4 +107,19 @@ func sealed(t testing.TB, e envelope.Envelope) []byte {
 	s, err := e.Seal(t.Context(), []byte("an order"))
 	require.NoError(t, err)
 	return s
+}
+
+var logger = slog.New(slog.DiscardHandler)
+
+// generate is for the example, which has no test to ask for a key.
+func generate(name string) *keyset.Ring {
+	key, err := pgp.GenerateKey(name, pgp.Curve25519, 365*24*time.Hour)
+	if err != nil {
+		panic(err)
+	}
+	set, err := keyset.New(1, active(key))
+	if err != nil {
+		panic(err)
+	}
+	return keyset.NewRing(set)
 }
