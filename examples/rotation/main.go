@@ -20,8 +20,10 @@
 //
 // With -format openpgp-pq the two go from RSA to post-quantum keys, and one of them back.
 //
-// On a terminal a picture of the keys and the requests is below the timeline.
-// Where TERM is empty or "dumb", or the output is a file or a pipe, it is not.
+// On a terminal a picture of the keys and the requests is below the timeline, and
+// lines are broken where the terminal ends. Where TERM is empty or "dumb", or the
+// output is a file or a pipe, neither is. Where NO_COLOR is set and not empty, the
+// picture has no colors.
 //
 //	go run ./examples/rotation -format pgp -duration 5s -workers 4
 package main
@@ -63,7 +65,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	if isTerminal(stdout, os.Getenv("TERM")) {
-		screen := newScreen(stdout)
+		terminal := stdout.(*os.File)
+		screen := newScreen(terminal, func() int { return columns(terminal) }, os.Getenv("NO_COLOR") == "")
 		defer screen.close()
 		stdout = screen
 	}
@@ -75,8 +78,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func play(ctx context.Context, chosen []*format, workers int, duration time.Duration, out io.Writer, before func(step string, s *story)) int {
 	status := 0
 	var requests, failed uint64
-	for _, f := range chosen {
+	for n, f := range chosen {
 		s := newStory(f, workers, duration, out, before)
+		s.picture.before, s.picture.of = n*s.steps(), len(chosen)*s.steps()
 		if err := s.tell(ctx); err != nil {
 			fmt.Fprintf(out, "\nFAILED: %v\n", err)
 			status = 1

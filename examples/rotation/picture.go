@@ -12,10 +12,12 @@ import (
 type picture struct {
 	title   string
 	traffic *traffic
+	before  int // steps of other stories, which are told
+	of      int // steps of all of them
 
 	mu     sync.Mutex
 	step   string
-	n, of  int // the step, and how many there are, if that is known
+	n      int // of this story
 	places []place
 	rows   []keyRow
 }
@@ -33,12 +35,6 @@ func (p *picture) begin(step string) {
 	p.n++
 }
 
-func (p *picture) expect(steps int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.of = steps
-}
-
 // meet says where the keys are from now on.
 func (p *picture) meet(places []place) {
 	p.mu.Lock()
@@ -46,27 +42,25 @@ func (p *picture) meet(places []place) {
 	p.places = places
 }
 
-// lines returns the picture, for 80 columns and as many of 24 rows as leave room
+// lines returns the picture, for at least 60 columns and as many of 24 rows as leave room
 // for the timeline.
-func (p *picture) lines() []string {
+func (p *picture) lines(columns int, colors palette) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	of := ""
-	if p.of != 0 {
-		of = fmt.Sprintf(" of %d", p.of)
-	}
-	lines := []string{"", fmt.Sprintf("%s, step %d%s: %s", p.title, p.n, of, strings.ToUpper(p.step)), bar(p.n, p.of)}
+	n := p.before + p.n
+	lines := []string{"", fmt.Sprintf("step %d of %d: %s, %s", n, p.of, strings.ToUpper(p.step), p.title), bar(n, p.of, columns)}
 	p.look()
 	if len(p.rows) != 0 {
-		lines = append(lines, cells("KEY", "AT THE BANK", "AT THE SHOP"))
+		lines = append(lines, cells(colors, "KEY", "AT THE BANK", "AT THE SHOP"))
 	}
 	for _, r := range p.rows {
 		line := []string{r.label}
 		for _, at := range p.parties() {
 			line = append(line, r.states[at])
 		}
-		lines = append(lines, cells(line...))
+		lines = append(lines, cells(colors, line...))
 	}
+	lines = append(lines, colors.legend()...)
 	// They are counted in the other order, so that no difference is below zero.
 	failed := p.traffic.failed.Load()
 	ended := p.traffic.requests.Load()
@@ -78,7 +72,7 @@ func (p *picture) lines() []string {
 func (p *picture) look() {
 	for _, r := range p.rows {
 		for at := range r.states {
-			r.states[at] = "removed"
+			r.states[at] = removed
 		}
 	}
 	for _, at := range p.places {
@@ -106,37 +100,18 @@ func (p *picture) parties() (all []*party) {
 	return all
 }
 
-// bar is how far the story is.
-func bar(n, of int) string {
-	const width = 60
-	filled := width * n / max(of, n, 1)
-	if of == 0 {
-		filled = 0
-	}
+// bar is how far the whole program is.
+func bar(n, of, columns int) string {
+	width := min(columns, 102) - 2
+	filled := width * n / of
 	return "[" + strings.Repeat("=", filled) + strings.Repeat(".", width-filled) + "]"
 }
 
 // cells is one row of the table of keys: a name, and the state on each side.
-func cells(all ...string) string {
+func cells(colors palette, all ...string) string {
 	line := fmt.Sprintf("%-24s", all[0])
 	for _, cell := range all[1:] {
-		if color, ok := colors[cell]; ok {
-			// The color is not to count as width.
-			line += color + cell + plain + strings.Repeat(" ", max(0, 16-len(cell)))
-			continue
-		}
-		line += fmt.Sprintf("%-16s", cell)
+		line += colors.paint(cell, 16)
 	}
 	return strings.TrimRight(line, " ")
-}
-
-const plain = "\x1b[0m"
-
-// The colors of the states, out of the eight that every terminal has.
-var colors = map[string]string{
-	"pending":  "\x1b[33m", // yellow
-	"active":   "\x1b[32m", // green
-	"retiring": "\x1b[36m", // cyan
-	"revoked":  "\x1b[31m", // red
-	"removed":  "\x1b[2m",  // faint
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/sealwax/sealwax/envelope"
@@ -219,67 +217,6 @@ func refused(err, want error) error {
 		return fmt.Errorf("a step that must be refused was not: got %v, want %w", err, want)
 	}
 	return nil
-}
-
-// A capture is a message that was accepted when it was made.
-type capture struct {
-	what     string
-	from, to *party
-	sealed   []byte
-	after    envelope.Reason
-}
-
-// capture keeps a message that only the old key signed, and one that only the
-// old key decrypts. Both are good in every other way, then and later.
-func (s *story) capture(ctx context.Context, r *rotation) error {
-	for _, p := range r.places() {
-		if !p.seals(r.old) {
-			continue
-		}
-		e, err := s.probe(p, r.old)
-		if err != nil {
-			return err
-		}
-		c := &capture{what: "signed by ", from: p.party, to: r.partner, after: r.after}
-		if !p.own {
-			c.what, c.to, c.after = "encrypted to ", r.owner, r.afterDecrypt
-		}
-		c.what += s.account.label(r.old)
-		err = s.traffic.count(p.party, func(number uint64) error {
-			var err error
-			if c.sealed, err = p.party.request(ctx, e, number); err != nil {
-				return err
-			}
-			return p.party.send(ctx, e, c.sealed, number)
-		})
-		if err != nil {
-			return err
-		}
-		s.captured = append(s.captured, c)
-		s.say("somebody records a message from %s, %s alone", p.party.name, c.what)
-	}
-	return nil
-}
-
-// replay sends everything recorded so far once more. All of it must be rejected,
-// and what was just removed or revoked for exactly that reason.
-func (s *story) replay(ctx context.Context, captured []*capture, exact bool) error {
-	var errs []error
-	for _, c := range captured {
-		status, body, err := c.from.post(ctx, c.sealed, c.from.asClient.ContentType())
-		reason := s.account.rejection(c.to)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case status != http.StatusBadRequest || strings.TrimSpace(string(body)) != envelope.ErrRejected.Error():
-			errs = append(errs, fmt.Errorf("%s still accepts the message %s: status %d", c.to.name, c.what, status))
-		case exact && reason != string(c.after):
-			errs = append(errs, fmt.Errorf("%s rejected the message %s as %s, want %s", c.to.name, c.what, reason, c.after))
-		default:
-			s.say("%s rejects the message %s: %s", c.to.name, c.what, reason)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 func short(id keyset.ID) string { return string(id[:8]) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,16 +19,18 @@ import (
 type screen struct {
 	mu      sync.Mutex
 	w       io.Writer
-	begun   []byte          // a line that has no end yet
-	picture func() []string // nil while there is none
-	rows    int             // of the picture that is there now
+	begun   []byte                                     // a line that has no end yet
+	picture func(columns int, colors palette) []string // nil while there is none
+	rows    int                                        // of the picture that is there now
+	width   func() int                                 // of the terminal now, 0 if it does not say
+	colors  palette
 
 	stop, stopped chan struct{}
 }
 
 // What the terminal is told, of ECMA-48 and, for wrapping, of DEC's VT100. Lines
 // of the picture are cut where the terminal ends: a line that wraps is two, and
-// the next picture would begin one row too low.
+// the next picture would begin one row too low. Other lines are broken between words.
 const (
 	up      = "\x1b[%dA"
 	erase   = "\x1b[J" // from the cursor to the end
@@ -45,8 +48,12 @@ func isTerminal(w io.Writer, term string) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func newScreen(w io.Writer) *screen {
-	s := &screen{w: w, stop: make(chan struct{}), stopped: make(chan struct{})}
+// usual is the width of a terminal that does not say how wide it is, and narrowest that
+// of the picture.
+const usual, narrowest = 80, 60
+
+func newScreen(w io.Writer, width func() int, colors palette) *screen {
+	s := &screen{w: w, width: width, colors: colors, stop: make(chan struct{}), stopped: make(chan struct{})}
 	go func() {
 		defer close(s.stopped)
 		tick := time.NewTicker(100 * time.Millisecond)
@@ -66,7 +73,7 @@ func newScreen(w io.Writer) *screen {
 // show makes the lines that a function returns the picture from now on, or takes
 // the picture away if it is nil. The function is called by several goroutines,
 // one at a time.
-func (s *screen) show(picture func() []string) {
+func (s *screen) show(picture func(columns int, colors palette) []string) {
 	if s == nil {
 		return
 	}
@@ -114,11 +121,18 @@ func (s *screen) draw(text []byte) error {
 	if s.rows != 0 {
 		fmt.Fprintf(&b, "\r"+up+erase, s.rows) // \r: a key that was pressed may have moved the cursor
 	}
-	b.Write(text)
+	columns := s.columns()
+	for line := range strings.Lines(string(text)) {
+		line, ended := strings.CutSuffix(line, "\n")
+		b.WriteString(strings.Join(wrapped(line, columns), "\n"))
+		if ended {
+			b.WriteByte('\n')
+		}
+	}
 	s.rows = 0
 	if s.picture != nil {
 		b.WriteString(cutLong)
-		for _, line := range s.picture() {
+		for _, line := range s.picture(max(columns, narrowest), s.colors) {
 			b.WriteString(line + "\n")
 			s.rows++
 		}
@@ -129,4 +143,12 @@ func (s *screen) draw(text []byte) error {
 	}
 	_, err := s.w.Write(b.Bytes())
 	return err
+}
+
+// columns is how wide the terminal is now: a person may make it wider.
+func (s *screen) columns() int {
+	if n := s.width(); n != 0 {
+		return n
+	}
+	return usual
 }

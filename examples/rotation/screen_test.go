@@ -34,13 +34,16 @@ func TestTextStays(t *testing.T) {
 		for _, piece := range []int{1, 7, 80, 1000, 1 << 20} {
 			t.Run(fmt.Sprint(size, " in pieces of ", piece), func(t *testing.T) {
 				bare := newTerminal(t, size[0], size[1])
-				_, err := io.WriteString(bare, text.String())
-				require.NoError(t, err)
+				for line := range strings.Lines(text.String()) {
+					line, ended := strings.CutSuffix(line, "\n")
+					_, err := io.WriteString(bare, strings.Join(wrapped(line, size[0]), "\n")+map[bool]string{true: "\n"}[ended])
+					require.NoError(t, err)
+				}
 
 				v := newTerminal(t, size[0], size[1])
-				s := newScreen(v)
+				s := newScreen(v, func() int { return size[0] }, true)
 				n := 0
-				s.show(func() []string {
+				s.show(func(int, palette) []string {
 					n++
 					rows := make([]string, n%10)
 					for i := range rows {
@@ -66,10 +69,10 @@ func TestTextStays(t *testing.T) {
 
 func TestPictureIsBelow(t *testing.T) {
 	v := newTerminal(t, 80, 6)
-	s := newScreen(v)
+	s := newScreen(v, func() int { return 80 }, true)
 	defer s.close()
 	var count atomic.Int64
-	s.show(func() []string { return []string{"--", fmt.Sprint(count.Load())} })
+	s.show(func(int, palette) []string { return []string{"--", fmt.Sprint(count.Load())} })
 	for _, c := range []struct {
 		write string
 		want  []string
@@ -121,7 +124,7 @@ func onTerminal(ctx context.Context, v *viewer, name string, before func(step, p
 	quick := *formats[name][0]
 	slow := quick.generate
 	quick.generate = func(party string, use keyset.Use, n int) (keyset.Material, error) { return slow(party, use, n+1) }
-	s := newScreen(v)
+	s := newScreen(v, func() int { return v.cols }, true)
 	status = play(ctx, []*format{&quick}, 1, 0, s, func(step string, story *story) {
 		s.refresh()
 		s.mu.Lock()
@@ -135,29 +138,29 @@ func onTerminal(ctx context.Context, v *viewer, name string, before func(step, p
 }
 
 func TestPictureOfRotation(t *testing.T) {
-	dots := func(n int) string { return "[" + strings.Repeat("=", n) + strings.Repeat(".", 60-n) + "]" }
+	dots := func(n int) string { return "[" + strings.Repeat("=", n) + strings.Repeat(".", 78-n) + "]" }
 	for name, want := range map[string]map[string]string{
 		"pgp": {
-			"add": "OpenPGP, step 2 of 15: START\n" + dots(8) + `
+			"add": "step 2 of 15: START, OpenPGP\n" + dots(10) + `
 KEY                     AT THE BANK     AT THE SHOP
 bank-2                  active          active
 shop-2                  active          active
 `,
-			"prove": "OpenPGP, step 4 of 15: HAND OVER\n" + dots(16) + `
+			"prove": "step 4 of 15: HAND OVER, OpenPGP\n" + dots(20) + `
 KEY                     AT THE BANK     AT THE SHOP
 bank-2                  active          active
 bank-3                  pending         pending
 shop-2                  active          active
 shop-3                  pending         pending
 `,
-			"remove": "OpenPGP, step 8 of 15: RETIRE\n" + dots(32) + `
+			"remove": "step 8 of 15: RETIRE, OpenPGP\n" + dots(41) + `
 KEY                     AT THE BANK     AT THE SHOP
 bank-2                  retiring        retiring
 bank-3                  active          active
 shop-2                  retiring        retiring
 shop-3                  active          active
 `,
-			"": "OpenPGP, step 15 of 15: END\n" + dots(60) + `
+			"": "step 15 of 15: END, OpenPGP\n" + dots(78) + `
 KEY                     AT THE BANK     AT THE SHOP
 bank-2                  removed         removed
 bank-3                  revoked         revoked
@@ -167,7 +170,7 @@ shop-3                  active          active
 `,
 		},
 		"jose": {
-			"hand over": "JOSE, step 3 of 15: ADD\n" + dots(12) + `
+			"hand over": "step 3 of 15: ADD, JOSE\n" + dots(15) + `
 KEY                     AT THE BANK     AT THE SHOP
 bank-encryption-2       active          active
 bank-encryption-3       pending
@@ -178,7 +181,7 @@ shop-encryption-3                       pending
 shop-signing-2          active          active
 shop-signing-3                          pending
 `,
-			"": "JOSE, step 15 of 15: END\n" + dots(60) + `
+			"": "step 15 of 15: END, JOSE\n" + dots(78) + `
 KEY                     AT THE BANK     AT THE SHOP
 bank-encryption-2       removed         removed
 bank-encryption-3       active          active
@@ -199,7 +202,7 @@ shop-signing-3          active          active
 			assert.Zero(t, status)
 			for step, picture := range want {
 				assert.True(t, strings.HasPrefix(seen[step], picture), "before %q:\n%s\nwant:\n%s", step, seen[step], picture)
-				assert.Regexp(t, `\nrequests: \d+ in flight, \d+ done, 0 failed$`, seen[step])
+				assert.Regexp(t, `\nretiring: only opens; revoked: nothing; removed: gone\nrequests: \d+ in flight, \d+ done, 0 failed$`, seen[step])
 			}
 			assert.False(t, v.split)
 

@@ -26,6 +26,9 @@ type story struct {
 	traffic  *traffic
 
 	bank, shop *party
+	all        []*rotation // of the planned keys
+	emergency  *rotation   // of one
+	recorded   int         // messages before the emergency
 	captured   []*capture
 	removed    []row
 }
@@ -52,6 +55,9 @@ func (s *story) begin(name, why string) {
 	s.timeline.step(name, why)
 }
 
+// first is the name of the step in which the parties meet.
+const first = "meet"
+
 func (s *story) say(line string, a ...any) { s.timeline.say(line, a...) }
 
 // failure prints the first of the requests that fail.
@@ -64,6 +70,7 @@ func (s *story) failure(p *party, number uint64, err error) {
 // tell runs the story. It returns an error if a step was not possible, or was
 // possible and must not be, or if a removed or revoked key was still accepted.
 func (s *story) tell(ctx context.Context) (err error) {
+	s.picture.begin(first) // the first picture has a name
 	s.screen.show(s.picture.lines)
 	fmt.Fprintf(s.out, "\n%s: two parties, %d workers in each direction\n", s.format.title, s.workers)
 	if err := s.meet(ctx); err != nil {
@@ -73,22 +80,22 @@ func (s *story) tell(ctx context.Context) (err error) {
 	defer s.shop.stop()
 	stop := sync.OnceFunc(s.traffic.start(s.workers, s.bank, s.shop))
 	defer stop()
-	if err := s.rotate(ctx); err != nil {
+	if err := s.play(ctx, s.script(ctx)); err != nil {
 		stop()
 		s.table()
 		return err
 	}
 	stop()
-	s.begin("end", "the workers have stopped; everything recorded is replayed once more")
+	s.begin("end", "the workers have stopped; everything recorded is replayed once more, and rejected for the same reasons")
 	s.say("%s", s.count())
-	err = s.replay(ctx, s.captured, false)
+	err = s.again(ctx)
 	s.table()
 	return err
 }
 
 // meet gives each party its first keys, and the public halves of the other's.
 func (s *story) meet(ctx context.Context) error {
-	s.begin("meet", "each side makes its keys and gives the public halves to the other")
+	s.timeline.step(first, "each side makes its keys and gives the public halves to the other")
 	names := []string{"bank", "shop"}
 	private := make([][]keyset.Key, len(names))
 	errs := make([]error, len(names))
@@ -144,20 +151,13 @@ type step struct {
 	watch     bool // let messages flow for a while, and show which keys they use
 }
 
-// rotate takes every key of both sides through the whole procedure, and then
+// script is what takes every key of both sides through the whole procedure, and then
 // one more through the emergency.
-func (s *story) rotate(ctx context.Context) error {
-	var all []*rotation // of every key
-	for _, use := range s.format.uses {
-		all = append(all, s.rotation(s.bank, s.shop, use), s.rotation(s.shop, s.bank, use))
-	}
-	var emergency *rotation // of one
-	var recorded int        // messages before it
-
+func (s *story) script(ctx context.Context) []step {
 	type action = func(context.Context, *rotation) error
 	each := func(do action) func() error {
 		return func() error {
-			for _, r := range all {
+			for _, r := range s.all {
 				if err := do(ctx, r); err != nil {
 					return err
 				}
@@ -168,8 +168,8 @@ func (s *story) rotate(ctx context.Context) error {
 	next := func(generation int) action {
 		return func(ctx context.Context, r *rotation) error { return s.add(ctx, r, generation) }
 	}
-	return s.steps(ctx, []step{
-		{"start", "the first keys do all the work", func() error { return nil }, true},
+	return []step{
+		{"start", "the first keys do all the work", s.plan, true},
 		{"add", "the next keys: each decrypts with its own from now on, and does not seal yet", each(next(2)), true},
 		{"hand over", "the public halves: each verifies with the partner's from now on, and does not seal yet", each(s.handOver), true},
 		{"prove", "an echo sealed with the new key alone; promoting it before is refused", each(s.prove), true},
@@ -177,26 +177,37 @@ func (s *story) rotate(ctx context.Context) error {
 		{"record", "messages that only the old keys protect, all of them accepted now", each(s.capture), false},
 		{"retire", "the old keys no longer seal, and go on to open what is under way", each(s.retire), true},
 		{"remove", fmt.Sprintf("the old keys, once idle for %v and once others have opened messages since", idle), each(s.remove), true},
-		{"replay", "what was recorded, with the removed keys", func() error { return s.replay(ctx, s.captured, true) }, false},
+		{"replay", "what was recorded, with the removed keys", func() error { return s.replay(ctx, s.captured) }, false},
 
 		{"compromise", "a private key of the bank is found where it should not be: its successor, in one go", func() error {
-			emergency = s.rotation(s.bank, s.shop, s.format.uses[0])
-			emergency.after, emergency.afterDecrypt = envelope.RevokedSigner, envelope.RevokedRecipient
+			s.emergency = s.rotation(s.bank, s.shop, s.format.uses[0])
+			s.emergency.after, s.emergency.afterDecrypt = envelope.RevokedSigner, envelope.RevokedRecipient
 			for _, do := range []action{next(3), s.handOver, s.prove, s.promote} {
-				if err := do(ctx, emergency); err != nil {
+				if err := do(ctx, s.emergency); err != nil {
 					return err
 				}
 			}
 			return nil
 		}, true},
 		{"record", "messages that only the compromised key protects, all of them accepted now", func() error {
-			recorded = len(s.captured)
-			return s.capture(ctx, emergency)
+			s.recorded = len(s.captured)
+			return s.capture(ctx, s.emergency)
 		}, false},
-		{"revoke", "the compromised key, at once and for ever", func() error { return s.revoke(ctx, emergency) }, true},
-		{"replay", "what was recorded, with the revoked key", func() error { return s.replay(ctx, s.captured[recorded:], true) }, false},
-	})
+		{"revoke", "the compromised key, at once and for ever", func() error { return s.revoke(ctx, s.emergency) }, true},
+		{"replay", "what was recorded, with the revoked key", func() error { return s.replay(ctx, s.captured[s.recorded:]) }, false},
+	}
 }
+
+// plan says which keys are to be replaced: all of them.
+func (s *story) plan() error {
+	for _, use := range s.format.uses {
+		s.all = append(s.all, s.rotation(s.bank, s.shop, use), s.rotation(s.shop, s.bank, use))
+	}
+	return nil
+}
+
+// steps is how many there are, with those to meet and to end.
+func (s *story) steps() int { return 1 + len(s.script(context.Background())) + 1 }
 
 // rotation returns the rotation of the key that a party uses now.
 func (s *story) rotation(owner, partner *party, use keyset.Use) *rotation {
@@ -209,10 +220,9 @@ func (s *story) rotation(owner, partner *party, use keyset.Use) *rotation {
 	return r
 }
 
-// steps goes from one step to the next. Before the next one, the messages have
+// play goes from one step to the next. Before the next one, the messages have
 // ended that were sealed before the last one.
-func (s *story) steps(ctx context.Context, all []step) error {
-	s.picture.expect(1 + len(all) + 1) // to meet, and to end
+func (s *story) play(ctx context.Context, all []step) error {
 	watched := 0
 	for _, next := range all {
 		if next.watch {

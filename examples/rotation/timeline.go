@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/sealwax/sealwax/envelope"
@@ -117,55 +116,4 @@ func (a *account) rejection(p *party) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.rejected[p]
-}
-
-// A row is one key in one ring, for the table at the end.
-type row struct {
-	place, label, state string
-	info                keyset.Info
-	usage               keyset.Usage
-}
-
-func (p place) row(id keyset.ID) row {
-	k, _ := p.ring.Load().Lookup(id)
-	usage, _ := p.ring.Usage(id)
-	return row{p.String(), label(k.Material), k.State.String(), k.Material.Info(), usage}
-}
-
-// table prints what became of every key: the ones that were removed, and the
-// ones that the rings hold.
-func (s *story) table() {
-	rows := slices.Clone(s.removed)
-	for _, p := range s.places() {
-		for k := range p.ring.Load().All() {
-			rows = append(rows, p.row(k.ID()))
-		}
-	}
-	slices.SortStableFunc(rows, func(a, b row) int {
-		return strings.Compare(a.place+" "+a.label, b.place+" "+b.label)
-	})
-	// The 80 columns of a terminal have no room for the ring beside its keys.
-	padding, beside := 2, "RING\t"
-	if s.screen != nil {
-		padding, beside = 1, ""
-	}
-	fmt.Fprintln(s.out)
-	w := tabwriter.NewWriter(s.out, 0, 0, padding, ' ', 0)
-	fmt.Fprintln(w, beside+"KEY\tALGORITHM\tUSE\tSTATE\tSEALED\tOPENED\tLAST USED")
-	ring := ""
-	for _, r := range rows {
-		if beside != "" {
-			fmt.Fprintf(w, "%s\t", r.place)
-		} else if r.place != ring {
-			fmt.Fprintf(w, "%s:\t\t\t\t\t\t\n", r.place)
-		}
-		ring = r.place
-		last := "never"
-		if at := r.usage.LastUsed(); !at.IsZero() {
-			last = fmt.Sprintf("%.3fs", at.Sub(s.timeline.start).Seconds())
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", r.label, r.info.Algorithm, r.info.Use, r.state,
-			r.usage.Sealed, r.usage.Opened, last)
-	}
-	_ = w.Flush()
 }
