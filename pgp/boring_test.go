@@ -1,0 +1,5 @@
+//go:build goexperiment.boringcrypto
+
+package pgp_test
+
+const boring = true
