@@ -25,7 +25,7 @@
 // # Replays
 //
 // Open accepts a recorded message again until it is too old, unless the Config of the
-// format has [Replays]: then it is accepted once. What is told to try again has to seal
-// anew, because the same bytes may have been accepted. [NewMemory] makes the Replays of
-// one process; package envelope/valkey has them for many.
+// format has [Replays]: then it is accepted once. A sender that is told to try again has
+// to seal anew: the bytes that it sent may have been accepted. [NewMemory] makes the
+// Replays of one process; package envelope/valkey has them for many.
 package envelope

@@ -15,16 +15,16 @@ var _ Replays = (*Memory)(nil)
 
 // Memory is the [Replays] of one process and one partner. [NewMemory] makes it.
 //
-// It knows nothing of the time before it was made. A message that is dated
-// before that gets an error that wraps [ErrForgotten]: the sender seals anew, and
-// is served. Dates have seconds, so that the second in which the memory was made
-// is before it as well. The waiver InsecureForgetfulStart of each format accepts
-// such a message instead.
+// It knows nothing of the time before it was made. For a message that is dated before
+// that, Remember returns an error that wraps [ErrForgotten]: the sender seals anew, and
+// is served. Dates are in whole seconds, so that the second in which the memory was made
+// counts as before it. The waiver InsecureForgetfulStart of each format accepts such a
+// message instead.
 //
-// The dates are those of the partner's clock. If that is ahead of ours by d,
-// messages that a former process accepted in the d before this memory was made
-// pass for messages after it, and can be accepted once more. A clock that is ahead
-// by more than the Skew of the Config has its messages rejected.
+// The dates are those of the partner's clock. If that clock is ahead of ours, say by a
+// minute, then messages that the process before this one accepted in its last minute look
+// newer than the memory, and can be accepted once more. Messages by a clock that is ahead
+// by more than the Skew of the Config are rejected.
 type Memory struct {
 	most   int64
 	since  time.Time

@@ -10,14 +10,15 @@ import (
 
 // A Message is an authentic message and the account of how it was opened.
 //
-// A signature counts only if it is itself good, by a trusted key that may make
-// it, in time, meant for us, and in our context. What one signature lacks,
-// another one beside it cannot lend.
+// A signature counts only if it is itself good, by a trusted key that may make it, in
+// time, meant for us, and in our context. One signature has to have all of this: two
+// signatures that each have a part of it do not add up.
 //
-// Open accepts a message as often as it comes, unless the Config has [Replays]. Whoever
-// remembers messages in another way keeps the Digest of each signer until MaxAge and
-// Skew after the date of the latest, by the slowest clock, and refuses a message of
-// which one is known. Nothing but the context binds a reply to its request.
+// Open accepts a message as often as it comes, unless the Config has [Replays]. A program
+// without Replays can refuse what it has seen by itself. It stores the Digest of every
+// signer, and refuses a message if it has stored one of them before. It may delete them
+// once MaxAge and Skew have passed since the latest Time of a signer, by the slowest of
+// its clocks. Nothing but the context binds a reply to its request.
 //
 // A Message prints, logs, and marshals to JSON without its payload and header:
 // take those from the fields. It belongs to the caller, who may modify it.
@@ -40,9 +41,9 @@ type Message struct {
 	// and not merely for somebody; KeyUse.Bound says it of each.
 	Bound bool
 
-	// Text reports whether every signature that counts is one over text (RFC
-	// 9580, Section 5.2.1.2). Payload is the text in the form that was signed,
-	// of which every line ends with CR and LF. It is always false in JOSE.
+	// Text reports whether every signature that counts is a signature of text (RFC 9580,
+	// Section 5.2.1.2). Payload then is the text as it was signed, and every line of it
+	// ends with CR and LF. Text is always false in JOSE.
 	Text bool
 
 	// Header holds the authenticated header parameters that are neither
@@ -55,21 +56,21 @@ type Message struct {
 	// names it: "A256GCM", "AES-256/OCB".
 	Content string
 
-	// Addressed are the keys that the message names as recipients. A key that we know is
-	// there by its ID, another one as the message spells it. They show which of our keys the
-	// partner encrypts to. Nobody has signed them.
+	// Addressed are the keys that the message names as recipients. A key that we have is
+	// listed by its ID, any other key as the message spells it. The list shows which of
+	// our keys the partner encrypts to. Nobody has signed them.
 	Addressed []keyset.ID
 
-	// Unknown are the signers that the message names, and whose keys we do not have, as the
-	// message spells them. They show that the partner signs with a key that it has not handed
-	// over. Nobody has signed them.
+	// Unknown are the signers that the message names and whose keys we do not have, as
+	// the message spells them. The list shows that the partner signs with a key that it
+	// has not handed over. Nobody has signed them.
 	Unknown []keyset.ID
 
-	// PostQuantum has Signing if a signature of Signers is post-quantum, and Encryption if every
-	// recipient that the message names is a key of ours that is. A message that also goes to
-	// another key, to one that we do not know, or to one that it does not name has not. Who
-	// carried the message could add recipients, and take them away: the word is about what was
-	// received.
+	// PostQuantum contains Signing if at least one signature of Signers is post-quantum.
+	// It contains Encryption if the message names all its recipients, and if each of them
+	// is a post-quantum key of ours. Whoever carried the message could add recipients and
+	// take recipients away: PostQuantum is about what was received, not about what was
+	// sent.
 	PostQuantum keyset.Use
 
 	// Opened is when Open finished, by the clock of the envelope.
@@ -112,8 +113,8 @@ func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// SignedBy reports whether a signature by the key counts. Of a message that is signed
-// inside and outside of the encryption, only the signatures inside are asked.
+// SignedBy reports whether a signature by the key counts. If a message is signed inside
+// and outside of the encryption, only the signatures inside are looked at.
 func (m *Message) SignedBy(id keyset.ID) bool {
 	inner, signed := false, false
 	for _, u := range m.Signers {
@@ -162,12 +163,13 @@ type KeyUse struct {
 	// Intended Recipient Fingerprint, or by the names of both parties in JOSE.
 	Bound bool
 
-	// Digest of a signature is a SHA-256 over the key and the exact octets
-	// signed, or their hash where the signature is made of one: the same however
-	// the message is spelled or encrypted anew. Two messages with one payload
-	// differ if the signer numbers them, as Seal does unless Bare is set. If the
-	// signer only dates them, two of the same second have one digest, and pass for
-	// one message: put a number into the payload.
+	// Digest names what was signed. It is a SHA-256 over the key and the exact bytes that
+	// were signed, or over the key and their hash where the algorithm signs a hash. It
+	// stays the same if the message is encrypted anew or written in another encoding.
+	// Seal numbers its messages unless Bare is set, so that two messages with one payload
+	// have different digests. A signer that only dates its messages makes one digest for
+	// two messages with the same payload in the same second: put a number into the
+	// payload there.
 	Digest [32]byte
 }
 

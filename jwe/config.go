@@ -78,10 +78,10 @@ type Config struct {
 	// says otherwise.
 	Header, SignedHeader map[string]any
 
-	// Bare makes Seal leave out "iat" (in seconds) and "jti" (random), which date
-	// and number each message in the protected header of the JWS, so that the
-	// partner can refuse old and repeated ones. It is for partners that refuse
-	// parameters that they do not know, or have SignedHeader set them otherwise.
+	// Bare makes Seal leave out "iat" (in seconds) and "jti" (random). Those two date and
+	// number each message in the protected header of the JWS, so that the partner can
+	// refuse old and repeated messages. Bare is for partners that refuse parameters that
+	// they do not know, and for a SignedHeader that sets them otherwise.
 	Bare bool
 
 	// Self and Partner name the two parties, and differ. If set, Seal binds
@@ -99,22 +99,23 @@ type Config struct {
 	// Partner.
 	RequireBound bool
 
-	// SealContext and OpenContext keep conversations under the same keys
-	// apart: an order from a refund, a request from a reply. Seal signs
-	// SealContext with each message, in the protected header of the JWS, as
-	// "sealwax-context"; if OpenContext is set, Open rejects messages without
-	// it or with another. A server's are its client's the other way round.
+	// SealContext and OpenContext keep conversations under the same keys apart: an order
+	// from a refund, a request from a reply. Seal signs SealContext with each message, in
+	// the protected header of the JWS, as "sealwax-context"; if OpenContext is set, Open
+	// rejects messages without it or with another. A server's SealContext is its client's
+	// OpenContext, and the other way round.
 	SealContext, OpenContext string
 
-	// RequirePostQuantum, which is [keyset.Signing] or zero, asks for messages whose
-	// signature holds against a quantum computer as well: ML-DSA, of which Seal takes
-	// a key, and of which Open asks for one signature at least that counts. Seal returns
-	// an error that wraps [envelope.ErrNoKey] and names the keys that are not; Open rejects
-	// with [envelope.Forbidden]. Of SignEncryptSign either of the two will do.
+	// RequirePostQuantum is [keyset.Signing] or zero. With [keyset.Signing], Seal signs
+	// with a key of ML-DSA, and Open asks for at least one signature of ML-DSA that
+	// counts, so that the signature holds against a quantum computer as well. Seal
+	// returns an error that wraps [envelope.ErrNoKey] and names the keys that are not;
+	// Open rejects with [envelope.Forbidden]. Of SignEncryptSign either of the two will
+	// do.
 	//
-	// [keyset.Encryption] is an error of New: JOSE has no key agreement yet that holds. RFC
-	// 9964 is about signatures alone, and what is to come of HPKE and ML-KEM is a draft: see
-	// the documentation of the package.
+	// [keyset.Encryption] is an error of New, because JOSE has no such key agreement yet:
+	// RFC 9964 is about signatures alone, and HPKE with ML-KEM is a draft. See the
+	// documentation of the package.
 	RequirePostQuantum keyset.Use
 
 	// RequireTyp and RequireCty make Open reject messages unless the protected

@@ -65,9 +65,9 @@
 // KiB, without duplicate members. A token in compact serialization has one
 // spelling: base64url without padding, line ends, or unused bits.
 //
-// In JSON serialization nothing is decided by what is not protected, but for how
-// the key of a recipient is unwrapped: "alg", "epk", "apu", and "apv" may stand in the
-// header of the recipient or in the shared one. Signatures are judged one by
+// In JSON serialization, what is not protected decides nothing, with one exception:
+// "alg", "epk", "apu", and "apv", which tell how the key of a recipient is unwrapped, may
+// stand in the header of the recipient or in the shared one. Signatures are judged one by
 // one, and one that counts is enough.
 //
 // There is no AlsoTo as in package pgp: the compact serialization, which partners ask
@@ -75,17 +75,19 @@
 //
 // # What the content is
 //
-// The content of a JWE is a JWS if it has the structure of one, and then it must
-// verify: three parts of which the first is a header with "alg", or a JSON object with
-// a payload and a signature with a protected header. With a JWS around it
-// ([EncryptThenSign]) or with [InsecureEncryptOnly], everything else is the payload, and
-// Seal returns an error for a payload that has that structure.
+// The content of a JWE is a JWS if it has the structure of one, and then it must verify:
+// three parts of which the first is a header with "alg", or a JSON object with a payload
+// and a signature with a protected header. Any other content is an error, but for two
+// settings: with a JWS around the JWE ([EncryptThenSign]) and with [InsecureEncryptOnly]
+// it is the payload. With those settings Seal returns an error for a payload that has the
+// structure of a JWS.
 //
-// Work is bounded: at most 32 recipients and 32 signatures, 64 private-key
-// operations, and 64 verifications for one message, of which one under P-384 counts as
-// two, and one under P-521 as eight; keys named by it first; the payload is hashed eight times at most, or for 16 MiB if it is small; a
-// remote key is asked when it is named, or else after all local ones, at most
-// four times.
+// Work is bounded. A message has at most 32 recipients and 32 signatures. It costs at
+// most 64 private-key operations and 64 verifications; a verification under P-384 counts
+// as two, and one under P-521 as eight. Keys that the message names go first. The payload
+// is hashed eight times at most, or up to 16 MiB in all if it is small. A remote key is
+// asked when the message names it, and otherwise after all local keys, at most four
+// times.
 //
 // [RFC 7515]: https://www.rfc-editor.org/rfc/rfc7515.html
 // [RFC 7516]: https://www.rfc-editor.org/rfc/rfc7516.html

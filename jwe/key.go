@@ -213,11 +213,11 @@ func (k *Key) WithName(kid string) *Key {
 	return &out
 }
 
-// WithAlgorithm returns k bound to one algorithm, as a JWK with an "alg" is: it
-// does nothing else. It is for keys that cannot say it, those in PEM, in
-// certificates, and in key services, of which some know one padding alone. A key for
-// RSA1_5 must be bound to it. WithAlgorithm returns an error if k is bound to others,
-// has both uses, or does not fit.
+// WithAlgorithm returns k bound to one algorithm, as a JWK with an "alg" is: it does
+// nothing else. It is for keys that cannot say it themselves: keys in PEM, in
+// certificates, and in key services, some of which know only one padding. A key for
+// RSA1_5 must be bound to it. WithAlgorithm returns an error if k is bound to others, has
+// both uses, or does not fit.
 func (k *Key) WithAlgorithm(alg Algorithm) (*Key, error) {
 	switch {
 	case len(k.algs) != 0 && !slices.Contains(k.algs, alg):
@@ -252,10 +252,10 @@ func (k *Key) publicKey() *Key {
 	return &out
 }
 
-// SelfTest implements [keyset.Material]: it signs and verifies, encrypts and
-// decrypts, for every use of k. For a key elsewhere that asks the service, within
-// ctx. An RSA key elsewhere that is bound to no algorithm tries each but RSA1_5, and
-// from then on does what it was seen to do: a service may know one padding alone.
+// SelfTest implements [keyset.Material]: it signs and verifies, encrypts and decrypts,
+// for every use of k. If the key is in a service, SelfTest asks the service, within ctx.
+// If such an RSA key is bound to no algorithm, SelfTest tries every algorithm but RSA1_5,
+// and from then on the key is for those that worked: a service may know only one padding.
 func (k *Key) SelfTest(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)

@@ -23,7 +23,7 @@ func (k *Key) WritePublicJWK(w io.Writer) error {
 	return writeJWKs(w, jwks)
 }
 
-// WriteInsecurePrivateJWK writes k with its private half, unencrypted, likewise. It
+// WriteInsecurePrivateJWK writes k with its private half, unencrypted, as a JWK. It
 // returns an error wrapping [errors.ErrUnsupported] for public and for remote keys.
 func (k *Key) WriteInsecurePrivateJWK(w io.Writer) error {
 	if k.private == nil || k.remote() != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 // OpenRemote returns a [keyset.Opener] for keys in a service: open returns the key that a
-// source names, for the use, which is zero if nothing says what the key is for. The key
-// is then for what its Remote is bound to, if that is one use.
+// source names, for the use, which is zero if nothing says what the key is for. If
+// nothing says so, and its Remote can do only one of the two, the key is for that.
 //
 // "SOURCE#RSA-OAEP-256", and so with every algorithm, binds the key to it, and the name in
 // the manifest is its "kid", both as in [OpenFile]. Every key is tested, so that what its

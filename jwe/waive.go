@@ -21,16 +21,15 @@ const (
 	waiveRSADualUse  = "jwe.InsecureRSADualUse"
 )
 
-// InsecureEncryptOnly makes Seal produce a JWE without a JWS inside, and lets
-// Open accept one; a JWS that is inside must still verify. Anyone who has our
-// public key can then produce a message that opens; the transport has to
-// authenticate the partner, for example with mutual TLS that ends in this
-// process. What only a signature can carry or show cannot be combined with it:
-// SignedHeader, Bare, Self, RequireTyp, RequireCty, SealContext, OpenContext,
-// MaxAge, and Seal.Signature.
+// InsecureEncryptOnly makes Seal produce a JWE without a JWS inside, and lets Open accept
+// one; a JWS that is inside must still verify. Anyone who has our public key can then
+// make a message that opens: the transport has to authenticate the partner, for example
+// with mutual TLS that ends in this process. These fields of Config need a signature, and
+// cannot be combined with it: SignedHeader, Bare, Self, RequireTyp, RequireCty,
+// SealContext, OpenContext, MaxAge, and Seal.Signature.
 //
-// Whether a message has a JWS inside is for its structure to say. Seal returns an
-// error for a payload that has it, because Open would take it for one.
+// The structure of the content decides whether it is a JWS. Seal returns an error for a
+// payload that has that structure, because Open would take it for a JWS.
 func InsecureEncryptOnly(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveEncryptOnly, reason)
 }
@@ -86,10 +85,10 @@ func InsecureUnsignedEvidence(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveEvidence, reason)
 }
 
-// InsecureForgetfulStart is for use beside [Config.Replays] and has Open accept messages
-// that are dated before the memory began, which are an outage of ours otherwise. What
-// was accepted in the time of MaxAge before that can then be accepted once more, each
-// time that the memory begins: a [envelope.Memory] whenever the process starts.
+// InsecureForgetfulStart is for use beside [Config.Replays]. It has Open accept messages
+// that are dated before the memory began; without it they are an outage of ours. Then,
+// each time that a memory begins, what was accepted within MaxAge before can be accepted
+// once more. An [envelope.Memory] begins whenever the process starts.
 func InsecureForgetfulStart(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveForgetful, reason)
 }

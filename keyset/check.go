@@ -143,12 +143,11 @@ func (f Finding) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// Check returns what an operator should know about s at the given time: keys
-// that are or will soon be expired, nothing to seal or to open with, keys in
-// transition, keys that fall short of what was agreed with the partner. It
-// returns nil if there is nothing to report. Revoked keys are not looked at.
-// The end of a decryption key of ours is reported although the key goes on to
-// decrypt: the partner may refuse to encrypt to it.
+// Check returns what an operator should know about s at the given time: keys that are or
+// will soon be expired, nothing to seal or to open with, keys in transition, keys that
+// fall short of what was agreed with the partner. It returns nil if there is nothing to
+// report. Revoked keys are passed over. A decryption key of ours is reported when it
+// ends, although it still decrypts: the partner may refuse to encrypt to it.
 //
 // What concerns the set comes first, then keys that were removed, then each key in
 // order of preference, its problems in the order of the constants.

@@ -66,19 +66,21 @@
 //	a key becomes active that was pending     in a Step, all replicas have loaded it            ErrLagging
 //	a key goes, or no longer opens            in a Step, no replica seals with it any more      ErrLagging
 //
-// The rows that end in "start" are asked, too, of a ring that starts with its first
-// manifest: of a key that is retiring there, or has a bound, the manifest itself tells
-// what it was. The other rows compare with what was before, or with what was counted,
-// and nothing is known of that. A ring that starts has nothing else to go on with: what
-// the rules do not allow is reported, and in force all the same.
+// A ring that starts with its first manifest is asked the rows that end in "start", and
+// no others. Those two need no history: if a key is retiring, or has an end, the manifest
+// itself says that the key was in use before. The other rows compare with an earlier set
+// or with counted uses, and a ring that starts has neither. Nor has it other keys to go
+// on with: what the two rows do not allow is reported, and in force all the same.
 //
-// A key seals now if it is active, valid, and fit to seal. It opens now if it is not
-// revoked and fit to open, and, being the partner's, valid: decryption ignores validity.
-// An end in the past takes a power away as a change of state does. An end that an
-// OpenPGP certificate brings along is the word of its owner, and is not held back.
+// A key seals now if it is active, valid, and fit to seal. A key opens now if it is not
+// revoked and fit to open. A key of the partner must be valid as well; a key of ours need
+// not, because decryption ignores validity. To set an end in the past is asked the same
+// as a change of state. An end that an OpenPGP certificate brings along is the word of
+// its owner, and always takes effect.
 //
-// The states lead to each other so; a manifest may also leave states out, because
-// whoever reads one may have missed others:
+// This table says which change of state is a step, and which only a manifest can make. A
+// manifest may leave states out, because whoever reads it may have missed the manifests
+// before it:
 //
 //	from \ to   gone      pending   active    retiring  revoked
 //	gone        -         step      manifest  manifest  manifest
@@ -89,21 +91,22 @@
 //
 // A revocation is asked nothing. There are two ways out for a person who knows better:
 // [Ring.Acknowledge] with the reason in place of evidence, which the manifest keeps, and
-// [Ring.RemoveUnchecked] with the reason in place of usage. Both leave their trace in
-// the manifest. A manifest that lacks a key is asked for usage whatever traces it has.
+// [Ring.RemoveUnchecked] with the reason in place of usage. Both leave their trace in the
+// manifest. If a manifest lacks a key, Reload asks for the usage of that key, whatever
+// traces the manifest has.
 //
 // # Stores and fleets
 //
 // A [Manifest] is a set as it is stored, without its secrets. A [Store] keeps one: a
-// [File], or an adapter to a distributed store. A program follows it with [Follow].
-// What the rules refuse stays as it was, and holds back nothing but what relies on it;
-// [Outcome] lists it. A ring that followed manifests is as one that was just started from
-// the last of them, wherever nothing was refused.
+// [File], or an adapter to a distributed store. A program follows it with [Follow]. A
+// change that the rules refuse leaves its key as it was, and holds back only the changes
+// that rely on it; [Outcome] lists what was refused. Where nothing was refused, a ring
+// that followed manifests equals a ring that was just started from the last of them.
 //
-// [Step] makes a step in a store, as many operators at once as like, and without any
-// secret. Any number of replicas may follow the store, one after the other and after a
-// pause, because Step waits for all of them where this table says so: it refuses the step,
-// with [ErrLagging] and the names of the replicas that are not ready.
+// [Step] makes a step in a store. It needs no secret, and any number of operators may
+// call it at once. Replicas follow the store each in its own time. Where this table says
+// so, a step needs all of them: otherwise Step refuses it with [ErrLagging] and the names
+// of the replicas that are not ready.
 //
 //	step     all replicas first?            because otherwise
 //	add      -                              (a key that is not there yet opens nothing)
@@ -119,20 +122,20 @@
 // In short: everybody opens with a key before anybody seals with it, and nobody
 // seals with it any more before anybody stops opening with it.
 //
-// Step knows of the replicas what they say themselves: each publishes a [Report] where it
-// follows, [ReportTo]. A replica is ready if it has loaded the manifest that the step
-// begins with, has refused nothing of the key, and is not silent. It counts from its
-// first report on, until an operator says that it is gone, [Ring.Forget]: one that is cut
-// off goes on with its old keys, and nobody can tell it from one that has ended. Of the
-// other party's replicas nothing is known but what the other party says: that is the
-// evidence which [Ring.Acknowledge] records.
+// Step knows of the replicas only what they say: each of them publishes a [Report]; see
+// [ReportTo]. A replica is ready if it has loaded the manifest that the step begins with,
+// has refused nothing of the key, and is not silent. It counts from its first report
+// until an operator says that it is gone; see [Ring.Forget]. A replica that is only cut
+// off still serves with its old keys, and nobody else can tell it from one that has
+// ended. About the replicas of the partner only the partner can speak: what it says is
+// the evidence that [Ring.Acknowledge] records.
 //
 // # Published keys
 //
 // Many partners rotate by publishing a set of keys at a URL. [TakePublished] brings a
-// ring up to such a set, through the steps above: a new key is pending, a key that is
-// published no longer is reported, and absence removes and revokes nothing. Transport is
-// the affair of the program; examples/published has one.
+// ring up to such a set, through the steps above. A new key becomes pending. A key that
+// is no longer published is reported, and is neither removed nor revoked. The program
+// itself fetches the set; examples/published does.
 //
 // # Concurrency
 //

@@ -215,11 +215,12 @@ func (h *heard) lags(id ID, revision uint64) string {
 	return ""
 }
 
-// Forget lets a [Step] wait for a replica no more that ever reported, and leaves a trace
-// in the manifest; see [Trace]. It is for a replica that is gone for good: one that was
-// only cut off goes on with the keys that it has. Step deletes its report. A replica
-// that lives reports again, and counts again. reason must not be empty. Outside of a
-// Step there is nobody to forget, and Forget returns an error.
+// Forget says that a replica which has reported is gone for good: no [Step] waits for it
+// any more. It leaves a [Trace] in the manifest, and Step deletes the report of the
+// replica. Do not forget a replica that is only cut off: it still serves with the keys
+// that it has. If a forgotten replica lives, it reports again and counts again. reason
+// must not be empty. Outside of a Step there is nobody to forget, and Forget returns an
+// error.
 func (r *Ring) Forget(replica, reason string) error {
 	if err := checkReplica(replica); err != nil {
 		return fmt.Errorf("keyset: %w", err)

@@ -47,8 +47,8 @@ func OnOutcome(f func(Outcome, error)) FollowOption {
 // has counted is not lost; see [Ring.Resume]. [Follower.End] publishes the last one. If
 // the reports cannot be written, the follower tells it, and follows all the same.
 //
-// Two processes under one name are found, and told to [OnOutcome] of both with an error
-// that wraps [ErrConflict]; until one of them ends, keys count as used, and steps wait.
+// If two processes report under one name, the follower of each tells [OnOutcome] an error
+// that wraps [ErrConflict]. Until one of them ends, keys count as used, and steps wait.
 func ReportTo(reports Reports, replica string, every time.Duration) FollowOption {
 	return func(w *Follower) error {
 		if reports == nil {
@@ -73,10 +73,11 @@ func ReloadWith(opts ...ReloadOption) FollowOption {
 	return func(w *Follower) error { w.reload = append(w.reload, opts...); return nil }
 }
 
-// TryAgain sets how long the follower waits before it tries again what was refused or
-// has failed, although the store has nothing new. It is one minute without this option.
-// What a store says after that time about having nothing new is not told: give it longer
-// than the store takes to notice an outage, as adapters say.
+// TryAgain sets how long the follower waits before it tries again what was refused or has
+// failed, although the store has nothing new. It is one minute without this option. After
+// that time the follower also gives up a Load that still waits, and an error that Load
+// returns then is not told. So d has to be longer than the store takes to notice an
+// outage; the adapters say how long that is.
 func TryAgain(d time.Duration) FollowOption {
 	return func(w *Follower) error {
 		if d <= 0 {
@@ -157,10 +158,10 @@ func (w *Follower) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// End publishes the last report of the process, if it reports at all. Call it when Run has
-// returned and no envelope uses the ring any more: the next process of the replica then
-// knows every use, and a [Step] with [ForgetAfter] need not wait for one that comes no
-// more. ctx bounds it.
+// End publishes the last report of the process, if it reports at all. Call it when Run
+// has returned and no envelope uses the ring any more. The next process of the replica
+// then knows every use, and a [Step] with [ForgetAfter] need not wait for this one. ctx
+// bounds it.
 func (w *Follower) End(ctx context.Context) error {
 	if w.reports == nil {
 		return nil

@@ -40,10 +40,9 @@ func (g Gauge) String() string {
 	return g.Name + "{" + strings.Join(labels, ",") + "}"
 }
 
-// Gauges returns what a monitor wants to know about r at the given time: for
-// each key its state, its end, and its use, and every finding of [Set.Check].
-// Of a revoked key there is only its state. It depends on no metrics library;
-// call it whenever the monitor asks.
+// Gauges returns what a monitor wants to know about r at the given time: for each key its
+// state, its end, and its use, and every finding of [Set.Check]. A revoked key has only
+// its state. It depends on no metrics library; call it whenever the monitor asks.
 func (r *Ring) Gauges(at time.Time, requirements Requirements) []Gauge {
 	cur := r.current()
 	out := []Gauge{{Name: "revision", Value: float64(cur.set.revision)}}

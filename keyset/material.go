@@ -72,9 +72,9 @@ type Digester interface {
 type Comparer interface {
 	Material
 
-	// Lacks names, for people, what the receiver has and newer has not: parts,
-	// their private halves, and revocations. It is asked before newer takes the
-	// place of the receiver. What only says the same for longer is not lacking.
+	// Lacks names, for people, what the receiver has and newer has not: parts, their
+	// private halves, and revocations. It is asked before newer takes the place of the
+	// receiver. A copy that says the same with a later date lacks nothing.
 	Lacks(newer Material) []string
 }
 
@@ -87,11 +87,11 @@ type Remote interface {
 	// standard library's RSA key takes for the same padding.
 	Bind(ctx context.Context) crypto.PrivateKey
 
-	// Undecryptable reports whether err, returned by Decrypt, says that the
-	// ciphertext does not decrypt under this key: wrong key, bad padding, bad
-	// length. So does, without being asked about, an error that wraps
-	// [errors.ErrUnsupported]: the service does not do what the message asks for,
-	// which a stranger can choose. Every other error is an outage and becomes
+	// Undecryptable reports whether err, returned by Decrypt, says that the ciphertext
+	// does not decrypt under this key: wrong key, bad padding, bad length. An error that
+	// wraps [errors.ErrUnsupported] counts as one of these, and Undecryptable is not
+	// asked about it: the service cannot do what the message asks for, and a stranger
+	// chooses what a message asks for. Every other error is an outage and becomes
 	// [ErrUnavailable].
 	//
 	// The difference matters twice: an outage that is taken for a bad

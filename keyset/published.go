@@ -106,16 +106,18 @@ const (
 //   - A key that is not known enters as pending: what it signs is accepted, and nothing
 //     is encrypted to it. Its public half is its source, so that a restart needs no
 //     network; see [OpenPublished], which open must know.
-//   - At most four keys are pending in this way. Of a set in which no known key remains,
-//     none enters. Keys that wait for a person are refused with [ErrUnconfirmed], and
-//     until then messages that they sign are rejected as of an unknown signer.
-//   - A key that is published no longer is reported. It is retired if the policy says so,
-//     and is neither removed nor revoked for being absent.
-//   - A newer copy of a key that came by publication refreshes it. Of any other key a
-//     copy that differs is refused with [ErrOtherCopy], for a person to look at.
+//   - At most four keys are pending in this way. If the set has none of the keys that are
+//     known here, no key of it enters. A key that does not enter waits for a person: it
+//     is refused with [ErrUnconfirmed], and what it signs is rejected as by an unknown
+//     signer.
+//   - A key that is no longer published is reported. It is retired if the policy says so.
+//     It is neither removed nor revoked for being absent.
+//   - A key that came by publication is refreshed by a newer copy. For any other key, a
+//     copy that differs from ours is refused with [ErrOtherCopy], for a person to look at.
 //   - A key that is revoked stays so, and is reported.
 //
-// A key that was removed, and is still published, enters again: revoke it instead.
+// If a key was removed here and is still published, it enters again: to keep it out,
+// revoke it.
 //
 // The error says that nothing was done: the ring holds private keys, or the set has no
 // key that could be read ([ErrNothingPublished]) or more than 256.

@@ -36,19 +36,20 @@ func IdleFor(d time.Duration) ReloadOption {
 // the outcome: it stays as it was, holds back only the changes that rely on it, and
 // is tried again with the next call. The order of keys in m decides nothing about it.
 //
-// The keys that are new, or of which m means another copy, are opened and tested. A
-// new copy takes the place of the one that is held, without a union: it is refused,
-// with [ErrIncomplete], if it lacks something. A key that cannot be opened is refused
-// alike, and a copy that is held stays in use.
+// The keys that are new, or of which m means another copy, are opened and tested. A new
+// copy replaces the copy that is held; the two are not merged. It is refused with
+// [ErrIncomplete] if it lacks something that the held copy has. If a key cannot be
+// opened, that change is refused as well, and the held copy stays in use.
 //
-// An empty ring takes its first manifest on trust: nothing is known of what was
-// before. It asks the rules that need no history, and what they do not allow is in the
-// outcome and in force all the same. A key that cannot be opened is refused, and enters
-// when it can be. It is an error if none of those that could be opened seals or opens.
+// An empty ring takes its first manifest on trust, because it knows nothing of what was
+// before. It asks only the rules that need no history. What those do not allow is in the
+// outcome, and in force all the same. A key that cannot be opened is refused, and enters
+// once it can be. It is an error if none of the keys that could be opened seals or opens.
 //
-// The error reports that m as a whole cannot be used: it is no manifest, of another
-// format or half, [ErrStale], [ErrConflict], or ctx has ended. The ring is then as it
-// was, revocations apart, which are in the outcome.
+// The error says that m as a whole cannot be used: m is no manifest, m is of another
+// format, m has private keys where the ring has public ones or the reverse, its revision
+// is old ([ErrStale]) or taken ([ErrConflict]), or ctx has ended. The ring then stays as
+// it was, but for revocations, which are in the outcome.
 func (r *Ring) Reload(ctx context.Context, m *Manifest, open Opener, opts ...ReloadOption) (Outcome, error) {
 	if m == nil || open == nil {
 		return Outcome{}, errors.New("keyset: reload needs a manifest and an opener")

@@ -121,12 +121,12 @@ func (p *Report) merges(now time.Time) error {
 	return nil
 }
 
-// Merge tells the ring what other replicas know, for [Ring.Remove] and Reload: a key
-// is idle only for as long as the least informed of them knows, and what a replica
-// knows ends when it made its report. The newest report
-// of a replica replaces its older ones, so that merging the same one again changes
-// nothing. The counts of this process stay apart, and count too, unless the ring
-// was opened for editing alone; see [Manifest.Open].
+// Merge tells the ring what other replicas know, for [Ring.Remove] and Reload: a key is
+// idle only for as long as the least informed replica knows that it is, and a replica
+// knows nothing of the time after its report. The newest report of a replica replaces its
+// older ones, so that merging the same one again changes nothing. What this process has
+// counted itself counts as well, unless the ring was opened only to edit states; see
+// [Manifest.Open].
 //
 // It returns an error, and takes in none, if a report has no name or no time, or is
 // more than five minutes ahead of our clock. Times in it that are ahead of its own
@@ -163,10 +163,10 @@ func (p Report) normal(f Format) Report {
 	return p
 }
 
-// Resume adds what the former process of the same replica counted, from its last
-// report. Call it once, after the first manifest is loaded and before the ring is
-// used. If the report is not marked as Ended, the uses between it and now are not
-// known: what it counted is added, and keys count as unused from now on only.
+// Resume adds what the former process of the same replica counted, from its last report.
+// Call it once, after the first manifest is loaded and before the ring is used. If the
+// report is not marked as Ended, nobody knows the uses between the report and now: its
+// counts are added, but each key counts as idle from now on only.
 func (r *Ring) Resume(last Report) error {
 	if err := last.check(); err != nil {
 		return fmt.Errorf("keyset: report of replica %.64q: %w", last.Replica, err)

@@ -12,9 +12,15 @@ import (
 // A Ring is a [Source] whose set can be replaced while it is in use. It also
 // remembers how each key has been used, across replacements.
 //
-// All methods are safe for concurrent use. Readers never wait for writers. The
-// zero Ring holds an empty set, and can be in an envelope before [Ring.Reload] or [Follow]
-// fills it. A Ring must not be copied.
+// A rotation is six of its methods, in this order: [Ring.Add], [Ring.Probe],
+// [Ring.Acknowledge], [Ring.Promote], [Ring.Retire], [Ring.Remove]. In an emergency there
+// is one: [Ring.Revoke]. [Follow] calls [Ring.Reload] for programs that keep their
+// manifest in a file or a store, and envelopes call the methods of [Recorder]. The others
+// are for operators and monitors.
+//
+// All methods are safe for concurrent use. Readers never wait for writers. The zero Ring
+// holds an empty set, and can be in an envelope before [Ring.Reload] or [Follow] fills it.
+// A Ring must not be copied.
 type Ring struct {
 	state atomic.Pointer[ringState] // nil in the zero Ring
 }

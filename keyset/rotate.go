@@ -84,12 +84,12 @@ func selfTest(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// Acknowledge records as evidence that the partner can use the key: that it
-// answered a message sealed with it, or that a person confirms it. by says
-// which, and must not be empty. Evidence that was recorded before is replaced.
+// Acknowledge records evidence that the partner can use the key: the partner answered a
+// message that was sealed with it, or a person confirms it. The text by says which of the
+// two, and must not be empty. Evidence that was recorded before is replaced.
 //
-// It is the way out if the partner cannot answer a probe: the text stays in the
-// manifest, for whoever asks later why the key was promoted.
+// If the partner cannot answer a probe, a person acknowledges the key: the text stays in
+// the manifest, and tells later why the key was promoted.
 //
 // It returns [ErrNotFound] if there is no such key, and [ErrTransition] if it is
 // Revoked.
@@ -128,13 +128,13 @@ func (cur *ringState) with(e *entry, change func(*Key)) (*ringState, error) {
 // Promote makes a Pending or Retiring key Active and most preferred. Keys that
 // are already Active stay so.
 //
-// It returns [ErrUnproven] for a Pending key that would seal, unless it has
-// been acknowledged or, being an OpenPGP certificate, has already opened a
-// message from the partner. A key that only opens needs no evidence, and
-// neither does one that was Active before. It returns [ErrNotFound] if there is
-// no such key, [ErrTransition] if it is Active or Revoked, and in a [Step]
-// [ErrLagging] unless all replicas have loaded the key, so that they open with it. A
-// decryption key of ours in JOSE seals nothing: promote it, and then hand it out.
+// It returns [ErrUnproven] for a Pending key that would seal, unless it has been
+// acknowledged or, being an OpenPGP certificate, has already opened a message from the
+// partner. A key that only opens needs no evidence, and neither does a key that was
+// Active before. It returns [ErrNotFound] if there is no such key, [ErrTransition] if it
+// is Active or Revoked, and in a [Step] [ErrLagging] unless all replicas have loaded the
+// key, so that they open with it. A decryption key of ours in JOSE seals nothing: promote
+// it, and then hand it out.
 func (r *Ring) Promote(id ID) error { return r.transition(id, Active) }
 
 // Retire makes an Active key Retiring. It returns [ErrLastActive] if the key
@@ -243,8 +243,8 @@ func (r *Ring) revokeTorn(id ID) error {
 //   - [ErrLagging], in a [Step]: a replica may still seal with it.
 //
 // [ErrNotFound] means that there is no such key, and [ErrTransition] that it is Active or
-// Revoked. The only key, and an idle that is not positive, are errors as well. What is known
-// to be out of use, and cannot be shown to be, is removed by [Ring.RemoveUnchecked].
+// Revoked. The only key, and an idle that is not positive, are errors as well. If you
+// know that a key is out of use, and usage cannot show it, use [Ring.RemoveUnchecked].
 func (r *Ring) Remove(id ID, idle time.Duration) error {
 	if idle <= 0 {
 		return fmt.Errorf("keyset: key %.128q: an idle time of %v; RemoveUnchecked takes a reason instead", id, idle)
@@ -253,10 +253,10 @@ func (r *Ring) Remove(id ID, idle time.Duration) error {
 }
 
 // RemoveUnchecked removes a key as Remove does, without the questions about usage:
-// [ErrBusy], and that another key has opened a message since. It is the way out if a
-// person knows that the key is out of use, and undoes an Add. Messages under way to a
-// key that was in use are lost. reason must not be empty: it stays in the manifest with
-// the time, for whoever asks later; see [Trace].
+// [ErrBusy], and that another key has opened a message since. It is for a person who
+// knows that the key is out of use, and it takes back an Add. If the key was in use after
+// all, messages that are under way to it are lost. reason must not be empty: it stays in
+// the manifest with the time, for whoever asks later; see [Trace].
 func (r *Ring) RemoveUnchecked(id ID, reason string) error {
 	if strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("keyset: key %.128q: say why it is removed unchecked", id)

@@ -205,8 +205,8 @@ func (s *Set) Sealing(at time.Time) iter.Seq[Key] {
 	}
 }
 
-// Opening returns the keys that open: those fit to open and not revoked.
-// Whoever opens a message checks the date of each signature against the key.
+// Opening returns the keys that open: those fit to open and not revoked. Their validity
+// is not looked at: an envelope compares it with the date of each signature.
 func (s *Set) Opening() iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		for _, e := range s.keys {

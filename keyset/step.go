@@ -13,9 +13,9 @@ import (
 // A StepOption changes how a [Step] works.
 type StepOption func(*stepping) error
 
-// OpenKeys lets the step have the keys, not only their states. [Ring.Refresh] needs
-// them, and so do a source of [Ring.Probe] that seals, and a manifest that does not say
-// what its keys are for.
+// OpenKeys gives the step the keys themselves, not only their states. It is needed for
+// [Ring.Refresh], to seal with the source of [Ring.Probe], and for a manifest that does
+// not say what its keys are for.
 func OpenKeys(open Opener) StepOption {
 	return func(s *stepping) error {
 		if open == nil {
@@ -61,15 +61,15 @@ func checkReplicas(names []string) error {
 	return nil
 }
 
-// SingleProcess says that no more than one process follows the manifest, so that nobody
-// need have reported. A replica that has reported is asked all the same.
+// SingleProcess says that at most one process follows the manifest, so that the step
+// needs no report. A replica that has reported is asked all the same.
 func SingleProcess() StepOption {
 	return func(s *stepping) error { s.fleet.single = true; return nil }
 }
 
-// ForgetAfter is a policy for clusters in which replicas come and go under new names: it
-// lets the step wait no more for those that have said that they ended, or are silent, for
-// so long. A replica that was cut off for longer still serves with its old keys, and
+// ForgetAfter is for clusters in which replicas come and go under new names. The step
+// does not wait for a replica that said that it ended, or was last heard of, longer than
+// d ago. A replica that was cut off for longer than d still serves with its old keys, and
 // messages are lost there: choose a time after which the cluster has surely ended it.
 func ForgetAfter(d time.Duration) StepOption {
 	return func(s *stepping) error {
@@ -94,23 +94,25 @@ func ForgetAfter(d time.Duration) StepOption {
 //		return ring.Promote(id)
 //	}, keyset.AskReplicas(reports))
 //
-// The ring has the states of the keys and not the keys, so that it works without any
-// secret: [Ring.Add] takes the new key alone. See [OpenKeys] for the rest.
+// The ring has the states of the keys, and not the keys themselves, so that a step needs
+// no secret. Only [Ring.Add] is given a key, the new one. What needs the other keys as
+// well asks for [OpenKeys].
 //
 // [Ring.Promote], [Ring.Probe], and [Ring.Remove] rely on what the replicas have loaded,
-// and return [ErrLagging] unless all of them have loaded the manifest that is in force.
-// Every replica counts that ever reported, however long it is silent, until
-// [Ring.Forget] names it. No report at all is no consent: see [AskReplicas], [Vouch],
-// and [SingleProcess]. Other methods ask nobody, revocations among them.
+// and return [ErrLagging] unless all of them have loaded the manifest that is in force. A
+// replica that has reported once counts until [Ring.Forget] names it, however long it is
+// silent. If nobody has reported, the step is refused: see [AskReplicas], [Vouch], and
+// [SingleProcess]. Other methods, revocations among them, ask no replica.
 //
 // If the bytes in the store are no manifest, the ring is empty, [Ring.Revoke] and
 // [Ring.RevokeAll] work in them with whole IDs, and everything else returns the
 // [*ManifestError].
 //
-// The error wraps [fs.ErrNotExist] if there is no manifest yet; see [Create]. An error of
-// the store other than [ErrConflict] leaves it open whether the step was stored: Step
-// looks, succeeds if it was, and says so if it cannot find out. It wraps
-// [ErrRevocationLost], whatever the store, if a revocation would be lost.
+// The error wraps [fs.ErrNotExist] if there is no manifest yet; see [Create]. After an
+// error of the store other than [ErrConflict], nobody knows whether the step was stored.
+// Step then reads the store again: it succeeds if the step is there, and its error says
+// so if it cannot find out. It wraps [ErrRevocationLost], whatever the store, if a
+// revocation would be lost.
 func Step(ctx context.Context, s Store, step func(*Ring) error, opts ...StepOption) error {
 	if s == nil || step == nil {
 		return errors.New("keyset: a step needs a store and a function")

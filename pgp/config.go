@@ -52,11 +52,10 @@ type Config struct {
 
 	// Replays, if not nil, remembers what was accepted, and a message that was
 	// accepted before is rejected as [envelope.Replayed], however it was encrypted
-	// and spelled anew. It is asked last, when everything else about a message
-	// holds, and by
-	// OpenTo before the first byte of the payload is written. It needs MaxAge, and a signature on every message.
-	// [envelope.NewMemory] makes one for a single process, and package
-	// envelope/valkey one for many; each partner needs its own.
+	// and spelled anew. It is asked last, when everything else about a message holds;
+	// OpenTo asks it before it writes the first byte of the payload. It needs MaxAge, and
+	// a signature on every message. [envelope.NewMemory] makes one for a single process,
+	// and package envelope/valkey one for many; each partner needs its own.
 	//
 	// If the memory cannot be asked, is full, or began after the message was made,
 	// Open or OpenTo returns an error that wraps [keyset.ErrUnavailable], and no payload:

@@ -16,15 +16,17 @@
 // Nothing of a message is parsed, decompressed, or hashed before all of its
 // encrypted data is known to be intact.
 //
-// Work is bounded. Of one message at most 256 packets are read on each level, and
-// 32 signatures. Private-key operations, and verifications, are done until they cost as
-// much as 64 with RSA-4096, for the keys that the message names first: that is five
-// with RSA-8192, eight verifications of SLH-DSA, and two under brainpoolP512r1. A remote
-// key is asked when it is named, or else after all local ones, at most four times. At most four candidates
-// for the session key reach the body, or of a small body as many as make 1 MiB.
-// What is compressed may grow a thousandfold, or to 256 KiB, and to MaxSize, and
-// brings at most 64 tables and one more for each KiB. The payload is hashed at most
-// four times, or up to 4 MiB in all; signatures that would need more do not count.
+// Work is bounded. Of one message at most 256 packets are read on each level, and 32
+// signatures. Decryptions of session keys have a budget of 64 operations with RSA-4096,
+// and so have verifications; an algorithm that costs more gets fewer operations. RSA-8192
+// gets five, SLH-DSA eight verifications, and brainpoolP512r1 two. Keys that the message
+// names go first. A remote key is asked when the message names it, and otherwise after
+// all local keys, at most four times. At most four candidates for the session key are
+// tried on the body; on a small body more, up to 1 MiB of decryption in all. Compressed
+// data may grow to a thousand times its size, and to 256 KiB if that is more, but never
+// beyond MaxSize. It may have 64 tables, and one more for each KiB. The payload is hashed
+// at most four times, or up to 4 MiB in all; signatures that would need more do not
+// count.
 //
 // By default a message must be signed, must be integrity protected (SEIPDv1 or
 // SEIPDv2, RFC 9580, Section 5.13, or the AEAD packet of LibrePGP, which GnuPG
@@ -34,13 +36,12 @@
 //
 // # Timing
 //
-// Session keys under RSA use PKCS #1 v1.5, because OpenPGP has nothing else.
-// A session key that does not decrypt is replaced with a random one, and the
-// body is decrypted all the same: error, outcome, and work are those of a
-// session key that does. What remains is how the standard library parses the
+// Session keys under RSA use PKCS #1 v1.5, because OpenPGP has nothing else. A session
+// key that does not decrypt is replaced with a random one, and the body is decrypted all
+// the same: the error, the outcome, and the work are the same as with a session key that
+// decrypts and is the wrong one. What remains is how the standard library parses the
 // padding, some nanoseconds in milliseconds; bench/timing measures it. A key on
-// Curve25519 has no such weakness, and is what to choose where the partner
-// allows it.
+// Curve25519 has no such weakness, and is what to choose where the partner allows it.
 //
 // The message grammar, the choice of keys, and the judgement of signatures are
 // this package's own. Packets, keys, and public-key cryptography are those of

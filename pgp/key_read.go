@@ -13,11 +13,11 @@ import (
 // ReadKey reads exactly one certificate, armored or binary, from at most 1 MiB
 // of r before its armor. A private half must not be encrypted; see [ReadLockedKey].
 //
-// It returns an error if the certificate has no valid self-signature, or no part
-// that is fit for a use, and says why of each part. A revocation counts wherever it
-// stands; one by the key itself that is not understood is an error. An expired or
-// revoked certificate is returned: it does not seal, and opens by its state in the
-// set.
+// It returns an error if the certificate has no valid self-signature, or no part that is
+// fit for a use, and says why of each part. A revocation counts wherever it stands. If
+// the key itself made a revocation that this package does not understand, that is an
+// error. A certificate that has expired or is revoked is returned: it does not seal, and
+// whether it opens is for its state in the set to say.
 //
 // An RSA part of ours that is flagged both to sign and to decrypt is read, and not
 // used without [InsecureRSADualUse]. So is an RSA key below 2048 bits, for which

@@ -14,10 +14,10 @@ import (
 // s, in ASCII armor: the document to hand to the partner. Leaving a key out
 // does not revoke it there.
 //
-// Retiring keys are left out, other than in jwe.WriteJWKSet, which has those that sign:
-// a certificate cannot be handed out for verifying alone, and the partner would go on
-// encrypting to it. Partners keep the certificates that they have; those that fetch a
-// JWK Set drop what is no longer in it.
+// Retiring keys are left out, because a certificate cannot be handed out for verifying
+// alone: the partner would go on encrypting to it. The partner keeps the certificate that
+// it has. In JOSE it is otherwise: partners that fetch a JWK Set drop what is no longer
+// in it, so that jwe.WriteJWKSet has the retiring keys that sign.
 //
 // It returns an error if there is no such key, or if s holds another format.
 func WriteCertificates(w io.Writer, s *keyset.Set) error {

@@ -19,11 +19,12 @@ import (
 // holds no "&".
 //
 // open returns the private keys that KEYS names, which is the source without that
-// parameter, each as [NewRemoteKey] takes it. Those that fit no part of the certificate are
-// passed over. It is an error if none fits, or if the manifest says that the key is for
-// more than those are that fit.
+// parameter, each as [NewRemoteKey] takes it. A private key that fits no part of the
+// certificate is passed over. It is an error if none fits. It is an error as well if the
+// manifest names a use for which none of them fits.
 //
-// Every key is tested, so that what its service cannot do is told when it is opened.
+// Every key is tested: if its service cannot do something, that is told when the key is
+// opened.
 func OpenRemote(fsys fs.FS, open func(ctx context.Context, keys string) ([]crypto.PrivateKey, error)) keyset.Opener {
 	return func(ctx context.Context, k keyset.ManifestKey) (keyset.Material, error) {
 		source, name, err := cutCertificate(k.Source)

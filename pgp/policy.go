@@ -35,10 +35,10 @@ func InsecureUnsignedEvidence(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveEvidence, reason)
 }
 
-// InsecureForgetfulStart is for use beside [Config.Replays] and has Open accept messages
-// that are dated before the memory began, which are an outage of ours otherwise. What
-// was accepted in the time of MaxAge before that can then be accepted once more, each
-// time that the memory begins: a [envelope.Memory] whenever the process starts.
+// InsecureForgetfulStart is for use beside [Config.Replays]. It has Open accept messages
+// that are dated before the memory began; without it they are an outage of ours. Then,
+// each time that a memory begins, what was accepted within MaxAge before can be accepted
+// once more. An [envelope.Memory] begins whenever the process starts.
 func InsecureForgetfulStart(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveForgetful, reason)
 }
