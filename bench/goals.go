@@ -193,7 +193,7 @@ func lookup() []figure {
 	find := func(r *report) *result { return r.find(partLookup, "Lookup", 0, mostKeys, 0) }
 	return []figure{
 		{partLookup + ": " + swapped, nanoseconds, func(r *report) (summary, bool) { return find(r).median(swapped, (*series).times) }, always(20)},
-		// Less than an octet in a thousand lookups is the program's, not theirs.
+		// Less than a byte in a thousand lookups is the program's, not theirs.
 		{partLookup + ": " + atRest, memoryAtMost, func(r *report) (summary, bool) { return find(r).median(atRest, (*series).bytes) }, always(1e-3)},
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 )
 
-// payload returns n octets of JSON records such as payment networks exchange:
+// payload returns n bytes of JSON records such as payment networks exchange:
 // DEFLATE makes them three to four times smaller. The same n gives the same
-// octets.
+// bytes.
 func payload(n int) []byte {
 	random := rand.New(rand.NewPCG(uint64(n), 0))
 	names := []string{"Example Bank", "Acme Trading", "Northwind", "Initech", "Umbrella Retail", "Globex"}

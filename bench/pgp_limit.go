@@ -10,7 +10,7 @@ import (
 )
 
 // A pgpBare is the limit of an OpenPGP profile. It writes every packet with a
-// length of five octets, so that everything but a short MPI lies where it always
+// length of five bytes, so that everything but a short MPI lies where it always
 // does. Payload is not copied but where a block or a chunk ends in it.
 type pgpBare struct {
 	sign   pgpSigning
@@ -51,13 +51,13 @@ const (
 	sha384     = 9 // in OpenPGP
 	aes256     = 9
 	saltSize   = 24 // of a signature of version 6 under SHA-384: RFC 9580, Section 9.5
-	literal    = 6  // octets before the payload
+	literal    = 6  // bytes before the payload
 	sessionKey = 32
 )
 
 func pgpLimit(k pgpKeys, size int) (implementation, error) { return newPGPBare(k, size, 12) }
 
-// newPGPBare returns the limit. Chunks of AEAD have 2^(6+chunk) octets.
+// newPGPBare returns the limit. Chunks of AEAD have 2^(6+chunk) bytes.
 func newPGPBare(k pgpKeys, size int, chunk byte) (implementation, error) {
 	l := &pgpBare{v6: k.config.V6Keys, head: make([]byte, 0, 1024), tail: make([]byte, 0, 4096)}
 	l.binary = make([]byte, 0, size+size/1024+8192)
@@ -214,7 +214,7 @@ func appendMPI(out, number []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(out, uint16(bits)), number...)
 }
 
-// readMPI returns a number as so many octets.
+// readMPI returns a number as so many bytes.
 func readMPI(in []byte, size int) (number, rest []byte) {
 	n := (int(binary.BigEndian.Uint16(in)) + 7) / 8
 	number = make([]byte, size)

@@ -12,8 +12,8 @@ import (
 // ML-DSA before Go 1.27.
 const (
 	algMLDSA65, algMLKEM768 = 30, 35
-	sizeEd25519             = 64       // octets of a signature
-	sizeX25519, sizeMLKEM   = 32, 1088 // octets of what a session key packet has
+	sizeEd25519             = 64       // bytes of a signature
+	sizeX25519, sizeMLKEM   = 32, 1088 // bytes of what a session key packet has
 )
 
 type compositeSigning struct{ key *mldsa_eddsa.PrivateKey }

@@ -11,7 +11,7 @@ import (
 	"encoding/binary"
 )
 
-// A pieces is a message in parts. Its octets are copied only where what is taken
+// A pieces is a message in parts. Its bytes are copied only where what is taken
 // lies in several parts.
 type pieces struct {
 	parts  [][]byte
@@ -26,7 +26,7 @@ func (p *pieces) len() int {
 	return n
 }
 
-// take returns the next n octets, until the next call.
+// take returns the next n bytes, until the next call.
 func (p *pieces) take(n int) []byte {
 	if len(p.parts[0]) >= n {
 		return p.cut(n)
@@ -122,7 +122,7 @@ func (c *cfbData) open(session, body []byte) ([]byte, error) {
 
 // aeadData is SEIPD of version 2 with AES-256 in GCM, RFC 9580, Section 5.13.2.
 type aeadData struct {
-	header []byte // the octets before the salt, and with the packet type before them, the associated data
+	header []byte // the bytes before the salt, and with the packet type before them, the associated data
 	size   int    // of a chunk
 	joined []byte
 }
@@ -186,7 +186,7 @@ func (a *aeadData) open(session, body []byte) ([]byte, error) {
 	return out, err
 }
 
-// keys derives the message key and the nonce, whose last 8 octets are an index.
+// keys derives the message key and the nonce, whose last 8 bytes are an index.
 func (a *aeadData) keys(session, salt []byte) (cipher.AEAD, []byte, error) {
 	derived, err := hkdf.Key(sha256.New, session, salt, string(a.header), sessionKey+4)
 	if err != nil {

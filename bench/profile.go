@@ -25,7 +25,7 @@ type profile struct {
 	id, title string
 	peers     []string // beside the limit and us
 
-	// build returns the implementations for payloads of at most size octets:
+	// build returns the implementations for payloads of at most size bytes:
 	// the limit, us, and the peers. The keys are the same each time.
 	build func(size int) ([]implementation, error)
 }

@@ -363,7 +363,7 @@ func chunksStudy() ([]subject, error) {
 }
 
 // chunkOctets are the smallest, the usual, and the largest chunks of AEAD: 2^(6+n)
-// octets, RFC 9580, Section 5.13.2.
+// bytes, RFC 9580, Section 5.13.2.
 func chunkOctets() []byte { return []byte{0, 12, 16} }
 
 func chunkName(implementation string, chunk byte) string {

@@ -20,8 +20,8 @@ var (
 
 // What an OpenError keeps of what a stranger supplied.
 const (
-	maxCause = 512 // octets
-	maxID    = 128 // octets
+	maxCause = 512 // bytes
+	maxID    = 128 // bytes
 	maxKeys  = 32
 )
 
@@ -91,7 +91,7 @@ func LogAttr(err error) slog.Attr {
 }
 
 // Reject returns an [*OpenError]. It is for implementations of [Envelope]. At
-// most 32 keys of 128 octets and 512 octets of the text of the cause are kept;
+// most 32 keys of 128 bytes and 512 bytes of the text of the cause are kept;
 // what does not print is quoted.
 func Reject(reason Reason, cause error, keys ...keyset.ID) error {
 	var named []keyset.ID

@@ -65,7 +65,7 @@ func storeNothing(s keyset.Store) []string {
 	return r
 }
 
-// octets are what a store could spoil: the ends of lines, what is no UTF-8, what looks
+// bytes are what a store could spoil: the ends of lines, what is no UTF-8, what looks
 // like the syntax of something, sizes.
 func octets() []string {
 	var every [256]byte

@@ -44,8 +44,8 @@ func claims(payload []byte, names ...string) (map[string]any, error) {
 	return found, nil
 }
 
-// narrow returns the octets of a payload that are not zero, if it may be an object in
-// UTF-16 or UTF-32, and else nil: of the first four octets one is zero (RFC 4627,
+// narrow returns the bytes of a payload that are not zero, if it may be an object in
+// UTF-16 or UTF-32, and else nil: of the first four bytes one is zero (RFC 4627,
 // Section 3), or they begin with a byte order mark.
 func narrow(payload []byte) []byte {
 	first := payload[:min(4, len(payload))]

@@ -31,8 +31,8 @@ func split(token []byte, n int) ([][]byte, error) {
 	return append(parts, rest, token[last+1:]), nil
 }
 
-// decodeTo writes what part spells to dst, which has exactly decodedLen octets.
-// Other spellings of the same octets are errors, so that a token has only one.
+// decodeTo writes what part spells to dst, which has exactly decodedLen bytes.
+// Other spellings of the same bytes are errors, so that a token has only one.
 func decodeTo(dst, part []byte) error {
 	if base64url.Decode(dst, part) != nil {
 		return notBase64(part)

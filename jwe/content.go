@@ -11,7 +11,7 @@ import (
 	"github.com/sealwax/sealwax/envelope"
 )
 
-// sizes are those of a content encryption, in octets: RFC 7518, Sections 5.2
+// sizes are those of a content encryption, in bytes: RFC 7518, Sections 5.2
 // and 5.3.
 type sizes struct{ key, iv, tag int }
 

@@ -51,7 +51,7 @@ type judge struct {
 	t       *signedToken
 	layer   envelope.Layer
 	payload []byte
-	hashed  int64  // octets, by now
+	hashed  int64  // bytes, by now
 	place   []byte // for what EdDSA and ML-DSA sign, of one signature at a time, in JSON
 }
 

@@ -88,7 +88,7 @@ type file struct {
 	passed []PassedOver
 }
 
-// readFile is the one way from octets to keys. If strict is set, what is given must
+// readFile is the one way from bytes to keys. If strict is set, what is given must
 // not contradict what a key says.
 func readFile(r io.Reader, given keyset.Use, strict bool) (file, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxKeyFile+1))

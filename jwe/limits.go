@@ -28,7 +28,7 @@ var hashLimit = exchange.HashLimit{Work: 16 << 20, Times: 8}
 
 var errTooLarge = errors.New("larger than the limit")
 
-// encoded is the length of n octets in base64url.
+// encoded is the length of n bytes in base64url.
 func encoded(n int64) int64 {
 	return n/3*4 + int64(base64.RawURLEncoding.EncodedLen(int(n%3)))
 }

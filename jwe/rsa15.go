@@ -9,7 +9,7 @@ import (
 )
 
 // RSAES-PKCS1-v1_5 must be no oracle: RFC 7516, Section 11.5, RFC 3218. Whether
-// a padding was good decides nothing but which octets are copied, without a
+// a padding was good decides nothing but which bytes are copied, without a
 // branch, and the content is decrypted either way. What is done next depends on
 // whether the content was authentic, which a stranger knows of what he made. See
 // [exchange.Group].

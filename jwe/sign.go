@@ -45,8 +45,8 @@ func (a Algorithm) digest(input ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// appendDigested appends octets in base64url to out, and returns the digest of all
-// of it. Of many octets, what is encoded is hashed while the rest is.
+// appendDigested appends bytes in base64url to out, and returns the digest of all
+// of it. Of many bytes, what is encoded is hashed while the rest is.
 func appendDigested(alg Algorithm, out, octets []byte) (all, digest []byte) {
 	if alg.whole() || len(octets) < base64url.Halves {
 		out = base64url.AppendEncode(out, octets)

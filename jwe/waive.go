@@ -59,7 +59,7 @@ func InsecureCompression(reason string) envelope.Waiver {
 	return envelope.NewWaiver(waiveCompression, reason)
 }
 
-// InsecureLongIV permits AES-GCM with an IV of 16 octets instead of 12, in
+// InsecureLongIV permits AES-GCM with an IV of 16 bytes instead of 12, in
 // Open. RFC 7518, Section 5.3, does not, but libraries of some partners
 // send it.
 func InsecureLongIV(reason string) envelope.Waiver {

@@ -61,7 +61,7 @@ func (e *Envelope) inflate(content []byte) (space *[]byte, out []byte, err error
 	}
 }
 
-// notDeflate explains what does not decompress. RFC 1950 wraps DEFLATE in two octets
+// notDeflate explains what does not decompress. RFC 1950 wraps DEFLATE in two bytes
 // that are a multiple of 31, of which the first says 8, and in a checksum.
 func notDeflate(content []byte) error {
 	if len(content) > 1 && content[0]&0x0f == 8 && (int(content[0])<<8|int(content[1]))%31 == 0 {
@@ -81,7 +81,7 @@ func (e *Envelope) deflate(content []byte) (space *[]byte, out []byte, err error
 	} else {
 		// Most of what is compressed is base64, of which the fastest level
 		// saves about as much as the slowest. It never reaches maxRatio: a
-		// match of 258 octets takes two bits at least, which leaves 825.
+		// match of 258 bytes takes two bits at least, which leaves 825.
 		w, _ = flate.NewWriter(b, flate.BestSpeed) // a level that exists
 	}
 	defer func() {

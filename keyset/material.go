@@ -52,7 +52,7 @@ type Refresher interface {
 	// evidence about the receiver says nothing about merged.
 	//
 	// Refresh returns an error if newer is not a copy of the same key. It
-	// compares the octets of the public keys for this, not only their IDs.
+	// compares the bytes of the public keys for this, not only their IDs.
 	// It modifies neither the receiver nor newer.
 	Refresh(newer Material) (merged Material, resealed bool, err error)
 }

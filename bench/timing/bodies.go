@@ -60,7 +60,7 @@ func ourKey(e *openpgp.Entity) (*pgp.Key, error) {
 	return pgp.ReadKey(&b)
 }
 
-// bodySize is that of the payloads whose first or last octets are damaged.
+// bodySize is that of the payloads whose first or last bytes are damaged.
 const bodySize = 64 << 10
 
 // bodies are messages that are damaged near the start of the encrypted data, and at its end:
@@ -86,7 +86,7 @@ func bodies(ctx context.Context) ([]timing.Pair, error) {
 			if last {
 				out[len(out)-1] ^= 1
 			} else {
-				out[len(out)-bodySize] ^= 1 // what surrounds the payload, 300 octets, begins before the data
+				out[len(out)-bodySize] ^= 1 // what surrounds the payload, 300 bytes, begins before the data
 			}
 			return out
 		})

@@ -97,7 +97,7 @@ func (p *partner) request(ctx context.Context) {
 	p.failures = append(p.failures, fmt.Sprintf("request %d: %v", n, last))
 }
 
-// replay sends octets once more that were accepted: to another replica if they share a
+// replay sends bytes once more that were accepted: to another replica if they share a
 // memory, and else to the same.
 func (p *partner) replay(ctx context.Context, accepted int, sealed []byte) {
 	to := accepted

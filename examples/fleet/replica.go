@@ -113,7 +113,7 @@ func replica(ctx context.Context, args []string) error {
 	return nil
 }
 
-// serve answers each message with its payload. The same octets are answered once: a
+// serve answers each message with its payload. The same bytes are answered once: a
 // partner without an answer seals anew.
 func serve(env envelope.Envelope, log *slog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -144,7 +144,7 @@ func (t *traffic) send(ctx context.Context, from *side) {
 	wg.Wait()
 }
 
-// attack sends messages that must be rejected, by turns: random octets, a message that was
+// attack sends messages that must be rejected, by turns: random bytes, a message that was
 // changed on its way, and one of a stranger.
 func (t *traffic) attack(until context.Context, from *side) error {
 	ctx := context.WithoutCancel(until)

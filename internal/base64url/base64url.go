@@ -1,10 +1,10 @@
 // Package base64url encodes and decodes base64url without padding, RFC 4648,
-// Section 5: the one spelling of each string of octets, and no other. It does what
+// Section 5: the one spelling of each string of bytes, and no other. It does what
 // base64.RawURLEncoding.Strict does, less its leave for line ends, in about half
 // the time: messages of JOSE spend more time in base64 than in cryptography.
 //
 // What is decoded is public, or about to be authenticated: nothing here takes the
-// same time for all octets.
+// same time for all bytes.
 package base64url
 
 import (
@@ -15,17 +15,17 @@ import (
 	"sync"
 )
 
-// ErrInvalid is returned for whatever is not the one spelling of some octets.
+// ErrInvalid is returned for whatever is not the one spelling of some bytes.
 var ErrInvalid = errors.New("not base64url in its one spelling")
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // Halves is the length from which on a string is encoded or decoded in two halves
-// at once, where there are two cores, in octets.
+// at once, where there are two cores, in bytes.
 const Halves = 64 << 10
 
 // pairs holds the two letters of each value of twelve bits, the first one in the
-// low octet.
+// low byte.
 var pairs = func() *[1 << 12]uint16 {
 	var t [1 << 12]uint16
 	for i := range t {
@@ -54,10 +54,10 @@ func valuesOf(alphabet string) *[4][256]uint32 {
 	return &t
 }
 
-// EncodedLen returns the number of letters for n octets.
+// EncodedLen returns the number of letters for n bytes.
 func EncodedLen(n int) int { return base64.RawURLEncoding.EncodedLen(n) }
 
-// DecodedLen returns the number of octets that n letters stand for.
+// DecodedLen returns the number of bytes that n letters stand for.
 func DecodedLen(n int) int { return base64.RawURLEncoding.DecodedLen(n) }
 
 // Encode writes the letters of src to dst, which has room for EncodedLen of them.
@@ -86,7 +86,7 @@ func AppendEncode(dst, src []byte) []byte {
 
 func encode(dst, src []byte) {
 	table := pairs
-	for len(src) >= 8 && len(dst) >= 8 { // six octets of the eight that are read
+	for len(src) >= 8 && len(dst) >= 8 { // six bytes of the eight that are read
 		v := binary.BigEndian.Uint64(src)
 		binary.LittleEndian.PutUint64(dst, uint64(table[v>>52])|uint64(table[v>>40&0xfff])<<16|
 			uint64(table[v>>28&0xfff])<<32|uint64(table[v>>16&0xfff])<<48)
@@ -95,9 +95,9 @@ func encode(dst, src []byte) {
 	base64.RawURLEncoding.Encode(dst, src)
 }
 
-// Decode writes what src spells to dst, which has exactly DecodedLen octets. It
+// Decode writes what src spells to dst, which has exactly DecodedLen bytes. It
 // returns ErrInvalid, having written anything, if src is not the one spelling of
-// some octets. The two do not overlap.
+// some bytes. The two do not overlap.
 func Decode(dst, src []byte) error {
 	if len(src)%4 == 1 || len(dst) != DecodedLen(len(src)) {
 		return ErrInvalid
@@ -122,7 +122,7 @@ func decode(dst, src []byte) error {
 		a := t[0][s[0]] | t[1][s[1]] | t[2][s[2]] | t[3][s[3]]
 		b := t[0][s[4]] | t[1][s[5]] | t[2][s[6]] | t[3][s[7]]
 		wrong |= a | b
-		binary.BigEndian.PutUint64(dst, uint64(a)<<40|uint64(b)<<16) // the last two octets are written anew
+		binary.BigEndian.PutUint64(dst, uint64(a)<<40|uint64(b)<<16) // the last two bytes are written anew
 		src, dst = src[8:], dst[6:]
 	}
 	if wrong&bad != 0 {
@@ -193,7 +193,7 @@ func groups(t *[4][256]uint32, dst, src []byte) (n int) {
 		if (a|b)&bad != 0 {
 			break
 		}
-		binary.BigEndian.PutUint64(dst, uint64(a)<<40|uint64(b)<<16) // the last two octets are written anew
+		binary.BigEndian.PutUint64(dst, uint64(a)<<40|uint64(b)<<16) // the last two bytes are written anew
 		n, dst = n+8, dst[6:]
 	}
 	for len(src)-n >= 4 {

@@ -57,7 +57,7 @@ func (c *Call) remember(m *envelope.Message) error {
 	return err
 }
 
-// RememberBy has the message remembered by octets that are signed as well. It is for what
+// RememberBy has the message remembered by bytes that are signed as well. It is for what
 // no other message has, such as a ciphertext: of several signatures around it, whoever
 // carries it can send one today and another tomorrow.
 func (c *Call) RememberBy(signed []byte) {

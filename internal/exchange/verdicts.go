@@ -73,7 +73,7 @@ func (c *Call) InTime(says Statement, windows ...Window) error {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// Digest is [envelope.KeyUse].Digest: of the key and the exact octets signed. key is the
+// Digest is [envelope.KeyUse].Digest: of the key and the exact bytes signed. key is the
 // material, and not the ID of an entry: two entries can hold one key, and under which of
 // them a signature counts changes while one of them ends.
 func Digest(key string, signed ...[]byte) [32]byte {

@@ -21,7 +21,7 @@ func errorCases(r *run) []Case {
 				}
 				quiet := x.answer.Status == 404 && len(x.answer.Body) == 0
 				advised := x.answer.Status == status && (x.reply.Code == "" || x.reply.Code == code)
-				out, saw := verdict(!x.silent && (quiet || advised), x.told())
+				out, saw := verdict(x.silent == nil && (quiet || advised), x.told())
 				return out, saw, nil
 			}}
 	}
@@ -55,8 +55,8 @@ func errorCases(r *run) []Case {
 		told("json", "a request that does not parse", "INVALID_DECRYPTED_REQUEST", 400, true, broken, same),
 		Case{Name: "errors/sealed", Demand: "an error about a request " + whose + " is sealed, or says nothing", Source: ofErrors, Level: Demanded, echo: true,
 			try: sends(func(r *run, x *exchange) (Outcome, string) {
-				if x.silent {
-					return Failed, "no answer came"
+				if x.silent != nil {
+					return Failed, noAnswer(x.silent)
 				}
 				return verdict(len(x.answer.Body) == 0 || x.message != nil, x.told())
 			}, sending{letter: broken})},
@@ -76,7 +76,7 @@ func (r *run) toldEncryption() Case {
 			return "", "", err
 		}
 		return sends(func(_ *run, x *exchange) (Outcome, string) {
-			return verdict(!x.silent && (x.answer.Status == 400 || x.answer.Status == 404 && len(x.answer.Body) == 0), x.told())
+			return verdict(x.silent == nil && (x.answer.Status == 400 || x.answer.Status == 404 && len(x.answer.Body) == 0), x.told())
 		}, sending{letter: letter{by: []string{first}, to: []recipient{to}}})(ctx, r)
 	}
 	return c
@@ -180,11 +180,11 @@ func tryTiming(ctx context.Context, r *run) (Outcome, string, error) {
 	began := time.Now()
 	for i := 0; i < 2*pairs && (i%2 == 1 || time.Since(began) < timingFor); i++ {
 		m := []labelled{one, two}[i%2]
-		a, ok, err := r.send(ctx, m.Message)
+		a, silent, err := r.send(ctx, m.Message)
 		if err != nil {
 			return "", "", err
 		}
-		if ok {
+		if silent == nil {
 			took[i%2] = append(took[i%2], a.Took)
 		}
 	}

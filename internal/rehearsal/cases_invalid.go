@@ -183,7 +183,7 @@ func tryDamaged(ctx context.Context, r *run) (Outcome, string, error) {
 	return Held, fmt.Sprintf("rejected, %d parts", len(messages)), nil
 }
 
-const tooLarge = 24 << 20 // octets
+const tooLarge = 24 << 20 // bytes
 
 func tryTooLarge(ctx context.Context, r *run) (Outcome, string, error) {
 	q := newRequest("hello")
@@ -192,7 +192,7 @@ func tryTooLarge(ctx context.Context, r *run) (Outcome, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	if x.silent {
+	if x.silent != nil {
 		return Held, "the connection was closed", nil
 	}
 	out, saw := r.rejected(x)

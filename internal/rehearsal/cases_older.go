@@ -41,9 +41,9 @@ func contentCases() []Case {
 	}
 }
 
-// tryBomb sends a request in JSON, with more blanks after it than any request has octets.
+// tryBomb sends a request in JSON, with more blanks after it than any request has bytes.
 // It is compressed, so that the body is not long. The blanks are in lines that end
-// differently: some hundred octets for each of the body, whoever compresses it, so that an
+// differently: some hundred bytes for each of the body, whoever compresses it, so that an
 // endpoint that refuses a suspicious ratio does not pass for one that refuses the size.
 func tryBomb(ctx context.Context, r *run) (Outcome, string, error) {
 	q := newRequest("hello")
@@ -72,7 +72,7 @@ func (r *run) underRSA15(good Message) (out []labelled, err error) {
 	parts := strings.Split(string(good.Body), ".")
 	for _, t := range []struct {
 		what string
-		size int // octets
+		size int // bytes
 	}{{"no key for the content", 0}, {"a key for the content that is too short", 16}, {"a key for the content that is too long", 64}, {"another key for the content", 32}} {
 		key := make([]byte, t.size)
 		_, _ = rand.Read(key)

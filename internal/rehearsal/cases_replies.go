@@ -73,7 +73,7 @@ func signedByEvery(r *run, x *exchange) (Outcome, string) {
 	return Held, fmt.Sprintf("signed by %d keys", len(by))
 }
 
-// toTrusted compares whom the octets name with the keys of the network that are trusted at
+// toTrusted compares whom the bytes name with the keys of the network that are trusted at
 // this step.
 func toTrusted(r *run, x *exchange) (Outcome, string) {
 	if r.Network.format == keyset.JOSE {
@@ -151,7 +151,7 @@ func tryRetry(ctx context.Context, r *run) (Outcome, string, error) {
 // sameToAStranger compares what two answers show without a key.
 func sameToAStranger(a, b *exchange) (differs string) {
 	switch {
-	case a.silent != b.silent:
+	case (a.silent == nil) != (b.silent == nil):
 		return "one is not answered at all"
 	case a.answer.Status != b.answer.Status:
 		return fmt.Sprintf("status %d and %d", a.answer.Status, b.answer.Status)

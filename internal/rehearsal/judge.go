@@ -22,7 +22,7 @@ func encoded(raw []byte) []byte {
 type exchange struct {
 	request
 	answer  Answer
-	silent  bool              // nothing came back
+	silent  error             // why nothing came back, if nothing did
 	message *envelope.Message // the reply, if it opens
 	err     error             // why it does not
 	reply   reply             // what it says
@@ -43,9 +43,9 @@ func (r *run) exchange(ctx context.Context, q request, l letter) (*exchange, err
 
 // deliver sends a message, and opens what comes back.
 func (r *run) deliver(ctx context.Context, q request, m Message) (*exchange, error) {
-	a, ok, err := r.send(ctx, m)
-	x := &exchange{request: q, answer: a, silent: !ok}
-	if err != nil || !ok {
+	a, silent, err := r.send(ctx, m)
+	x := &exchange{request: q, answer: a, silent: silent}
+	if err != nil || silent != nil {
 		return x, err
 	}
 	if len(a.Body) != 0 && !a.Cut {
@@ -62,8 +62,8 @@ func (r *run) deliver(ctx context.Context, q request, m Message) (*exchange, err
 // answered judges a message that has to be answered.
 func (r *run) answered(x *exchange) (Outcome, string) {
 	switch {
-	case x.silent:
-		return Failed, "no answer came"
+	case x.silent != nil:
+		return Failed, noAnswer(x.silent)
 	case x.answer.Status != 200:
 		return Failed, "refused: " + x.told()
 	case x.message == nil:
@@ -81,8 +81,8 @@ func (r *run) answered(x *exchange) (Outcome, string) {
 // rejected judges a message that has to be rejected, whoever notices what is wrong.
 func (r *run) rejected(x *exchange) (Outcome, string) {
 	switch status := x.answer.Status; {
-	case x.silent:
-		return Failed, "no answer came: a bad message has to be answered too"
+	case x.silent != nil:
+		return Failed, noAnswer(x.silent) + "; a bad message has to be answered too"
 	case status >= 200 && status < 300:
 		return Failed, "accepted: " + x.told()
 	case status < 400:

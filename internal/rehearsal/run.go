@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/text"
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
 	"github.com/sealwax/sealwax/pgp"
@@ -165,18 +167,26 @@ func (r *run) seal(l letter) (Message, error) {
 	return Message{raw, contentTypeJOSE}, err
 }
 
-// send waits its turn, and sends. ok is false if no answer came.
-func (r *run) send(ctx context.Context, m Message) (a Answer, ok bool, err error) {
+// send waits its turn, and sends. silent says why no answer came, if none did.
+func (r *run) send(ctx context.Context, m Message) (a Answer, silent, err error) {
 	if r.Pause != nil {
 		if err := r.Pause(ctx); err != nil {
-			return a, false, err
+			return a, nil, err
 		}
 	}
-	a, err = r.Send(ctx, m)
+	a, silent = r.Send(ctx, m)
 	if ctx.Err() != nil {
-		return a, false, context.Cause(ctx)
+		return a, nil, context.Cause(ctx)
 	}
-	return a, err == nil, nil
+	return a, silent, nil
+}
+
+// noAnswer says why no answer came.
+func noAnswer(silent error) string {
+	if u, ok := errors.AsType[*url.Error](silent); ok {
+		silent = u.Err // without the address, which the report has
+	}
+	return "no answer came: " + text.Cut(silent.Error(), 200)
 }
 
 // why says more about a reply that does not open than its sender would learn.

@@ -20,12 +20,12 @@ func NewRSA15() *RSA15 {
 }
 
 // Unpad returns the message in em, RFC 8017, Section 7.2.2, or, if the padding is bad, as
-// much as a message can have of random octets: of the given size, or of a random one if
+// much as a message can have of random bytes: of the given size, or of a random one if
 // size is zero. It does not branch on em. It reads em and the ciphertext, and keeps
 // neither. em may lack leading zeros.
 func (r *RSA15) Unpad(ciphertext, em []byte, size int) []byte {
 	k := len(ciphertext)
-	const shortest = 11 // 0, 2, eight octets that are not 0, and 0
+	const shortest = 11 // 0, 2, eight bytes that are not 0, and 0
 	if k < shortest || len(em) > k || size < 0 || size > k-shortest {
 		return r.other(ciphertext, size)
 	}
@@ -48,7 +48,7 @@ func (r *RSA15) Unpad(ciphertext, em []byte, size int) []byte {
 	return whole[subtle.ConstantTimeSelect(good, start, elsewhere):]
 }
 
-// other returns n octets that follow from the secret and the ciphertext.
+// other returns n bytes that follow from the secret and the ciphertext.
 func (r *RSA15) other(ciphertext []byte, n int) []byte {
 	h := sha3.NewSHAKE256()
 	_, _ = h.Write(r.secret[:]) // which never fails

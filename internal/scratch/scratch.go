@@ -8,7 +8,7 @@ import "sync"
 // zero Pool is ready to use, by any number of goroutines.
 type Pool struct{ pool sync.Pool }
 
-// Take returns a buffer of n octets, all zero.
+// Take returns a buffer of n bytes, all zero.
 func (p *Pool) Take(n int) *[]byte {
 	if b, ok := p.pool.Get().(*[]byte); ok && cap(*b) >= n {
 		*b = (*b)[:n]

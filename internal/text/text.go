@@ -9,7 +9,7 @@ import (
 
 const ellipsis = "…"
 
-// Cut returns s in at most n octets and without characters that do not print
+// Cut returns s in at most n bytes and without characters that do not print
 // on one line: they are quoted as by [strconv.Quote]. What had to be left out
 // is marked with an ellipsis, for which n must have room.
 func Cut(s string, n int) string {
@@ -33,7 +33,7 @@ func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) < 0
 }
 
-// shorten cuts s to at most n octets without splitting a character.
+// shorten cuts s to at most n bytes without splitting a character.
 func shorten(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -138,7 +138,7 @@ func PGP(ctx context.Context, name string, own *pgp.Key, public *rsa.PublicKey) 
 // JWE returns the pair of content keys under an RSA key. For RSA1_5 these are one that
 // unwraps, before a damaged tag, and one whose padding is bad. For RSA-OAEP, whose plaintext
 // is authentic, they are what Manger's attack tells apart: two that do not unwrap, of which
-// one decrypts to a number with a leading zero octet, and one to a larger one.
+// one decrypts to a number with a leading zero byte, and one to a larger one.
 func JWE(ctx context.Context, name string, alg jwe.Algorithm, private crypto.PrivateKey, public *rsa.PublicKey) ([]Pair, error) {
 	key, err := jwe.NewKey("read", private, keyset.Encryption)
 	if err != nil {
@@ -211,7 +211,7 @@ func Sides[E envelope.Envelope](theirs, ours keyset.Material, make func(own, pee
 	return seals, opens, err
 }
 
-// padding returns 0, the type of a block, octets that are not zero, a zero, and a random
+// padding returns 0, the type of a block, bytes that are not zero, a zero, and a random
 // message: RFC 8017, Section 7.2.1, where the type is 2.
 func padding(public *rsa.PublicKey, kind byte, message int) []byte {
 	block := make([]byte, public.Size())

@@ -156,3 +156,28 @@ func TestAddresses(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "https://bank.example/echo", e.String())
 }
+
+// A connection that the endpoint ends while it is idle loses no request.
+func TestConnectionThatEnded(t *testing.T) {
+	asked := 0
+	address, roots := serveWith(t, &tls.Config{}, func(w http.ResponseWriter, r *http.Request) {
+		assert.Empty(t, r.Header.Values("Idempotency-Key"))
+		if asked++; asked == 2 { // it has answered one, and now ends before it answers
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if assert.NoError(t, err) {
+				assert.NoError(t, conn.Close())
+			}
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+	})
+	e, err := rehearse.NewEndpoint(address, rehearse.TLS{Roots: roots})
+	require.NoError(t, err)
+	defer e.Close()
+	for range 2 {
+		a, err := e.Send(t.Context(), rehearsal.Message{Body: []byte("sealed")})
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusBadRequest, a.Status)
+	}
+	assert.Equal(t, 3, asked)
+}

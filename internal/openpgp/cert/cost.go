@@ -6,7 +6,7 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
-// Room is how many octets to reserve for a signature by the component, or for a session key
+// Room is how many bytes to reserve for a signature by the component, or for a session key
 // to it: with RSA-4096, and with the composites, it is not more.
 func (k *Component) Room(use keyset.Use) int {
 	switch {
