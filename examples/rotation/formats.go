@@ -16,6 +16,7 @@ import (
 // program does, it does alike for both.
 type format struct {
 	title string
+	note  string // how many keys seal one message
 
 	// uses has one entry for each key of a party: a certificate that signs and
 	// decrypts, or a key for each.
@@ -73,6 +74,7 @@ func postQuantum() *format {
 
 var openPGP = &format{
 	title: "OpenPGP",
+	note:  "A message has a signature by every active key: by two, while the next key is beside the old one.",
 	uses:  []keyset.Use{keyset.Signing | keyset.Encryption},
 	generate: func(party string, _ keyset.Use, n int) (keyset.Material, error) {
 		algorithm := pgp.RSA3072
@@ -103,6 +105,7 @@ var openPGP = &format{
 
 var jose = &format{
 	title: "JOSE",
+	note:  "A compact message has room for one signature and one recipient: to promote the next key is to change over.",
 	uses:  []keyset.Use{keyset.Signing, keyset.Encryption},
 	generate: func(party string, use keyset.Use, n int) (keyset.Material, error) {
 		algorithm := map[keyset.Use]jwe.Algorithm{keyset.Signing: jwe.PS256, keyset.Encryption: jwe.RSAOAEP256}

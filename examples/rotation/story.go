@@ -31,6 +31,7 @@ type story struct {
 	recorded   int         // messages before the emergency
 	captured   []*capture
 	removed    []row
+	proven     proven
 }
 
 func newStory(f *format, workers int, duration time.Duration, out io.Writer, before func(string, *story)) *story {
@@ -72,7 +73,8 @@ func (s *story) failure(p *party, number uint64, err error) {
 func (s *story) tell(ctx context.Context) (err error) {
 	s.picture.begin(first) // the first picture has a name
 	s.screen.show(s.picture.lines)
-	fmt.Fprintf(s.out, "\n%s: two parties, %d workers in each direction\n", s.format.title, s.workers)
+	fmt.Fprintf(s.out, "\n%s: two parties, %d workers in each direction\n%s\n%s\n", s.format.title, s.workers, s.format.note,
+		"Steps differ in how many requests they see: what RSA does once, keys on curves do many times.")
 	if err := s.meet(ctx); err != nil {
 		return err
 	}
@@ -90,6 +92,9 @@ func (s *story) tell(ctx context.Context) (err error) {
 	s.say("%s", s.count())
 	err = s.again(ctx)
 	s.table()
+	if err == nil {
+		s.show()
+	}
 	return err
 }
 
