@@ -13,7 +13,7 @@ import (
 
 var stepPromises = []promise[keyset.Store]{
 	{"Steps", "If somebody has, all of it is done again", stepsAtOnce},
-	{"StepUnanswered", "An error of the store other than [ErrConflict] leaves it open whether the step was stored: Step looks, succeeds if it was", stepUnanswered},
+	{"StepUnanswered", "After an error of the store other than [ErrConflict], nobody knows whether the step was stored. Step then reads the store again: it succeeds if the step is there", stepUnanswered},
 	{"StepStale", "stores what the ring has become, if nobody else has stored anything meanwhile", stepStale},
 }
 

@@ -198,7 +198,7 @@ func mastercard(own, peer keyset.Source) jwe.Config {
 		Header: map[string]any{"cty": "application/json"},
 		Waive: []envelope.Waiver{
 			jwe.InsecureEncryptOnly("Mastercard: OAuth 1.0a signs the request"),
-			jwe.InsecureLongIV("Mastercard's client for Node writes 16 octets"),
+			jwe.InsecureLongIV("Mastercard's client for Node writes 16 bytes"),
 		},
 	}
 }
