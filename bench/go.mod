@@ -9,7 +9,7 @@ require (
 	github.com/ProtonMail/gopenpgp/v3 v3.5.2
 	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/lestrrat-go/jwx/v3 v3.3.0
-	github.com/sealwax/sealwax v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax v0.1.0
 	github.com/stretchr/testify v1.12.1
 )
 

@@ -10,9 +10,9 @@ replace (
 
 require (
 	github.com/redis/go-redis/v9 v9.23.0
-	github.com/sealwax/sealwax v0.0.0-00010101000000-000000000000
-	github.com/sealwax/sealwax/envelope/valkey v0.0.0-00010101000000-000000000000
-	github.com/sealwax/sealwax/keyset/etcd v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax v0.1.0
+	github.com/sealwax/sealwax/envelope/valkey v0.1.0
+	github.com/sealwax/sealwax/keyset/etcd v0.1.0
 	github.com/stretchr/testify v1.12.1
 	go.etcd.io/etcd/client/v3 v3.7.3
 	google.golang.org/grpc v1.83.2

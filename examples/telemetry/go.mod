@@ -6,7 +6,7 @@ replace github.com/sealwax/sealwax => ../..
 
 require (
 	github.com/prometheus/client_golang v1.25.0
-	github.com/sealwax/sealwax v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax v0.1.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0

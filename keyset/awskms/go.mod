@@ -10,7 +10,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/credentials v1.21.0
 	github.com/aws/aws-sdk-go-v2/service/kms v1.62.6
 	github.com/aws/smithy-go v1.28.9
-	github.com/sealwax/sealwax v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax v0.1.0
 	github.com/stretchr/testify v1.12.1
 )
 

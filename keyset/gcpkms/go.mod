@@ -6,7 +6,7 @@ replace github.com/sealwax/sealwax => ../..
 
 require (
 	cloud.google.com/go/kms v1.37.0
-	github.com/sealwax/sealwax v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax v0.1.0
 	github.com/stretchr/testify v1.12.1
 	google.golang.org/api v0.304.0
 	google.golang.org/grpc v1.85.0

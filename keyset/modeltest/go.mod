@@ -5,7 +5,7 @@ go 1.26.0
 replace github.com/sealwax/sealwax => ../..
 
 require (
-	github.com/sealwax/sealwax v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax v0.1.0
 	pgregory.net/rapid v1.3.0
 )
 

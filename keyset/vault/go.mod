@@ -6,7 +6,7 @@ replace github.com/sealwax/sealwax => ../..
 
 require (
 	github.com/hashicorp/vault/api v1.23.0
-	github.com/sealwax/sealwax v0.0.0-00010101000000-000000000000
+	github.com/sealwax/sealwax v0.1.0
 	github.com/stretchr/testify v1.12.1
 )
 
