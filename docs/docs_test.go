@@ -45,6 +45,7 @@ func TestCodeBlocks(t *testing.T) {
 	elsewhere := []string{ // what only a user can run
 		"git clone https://github.com/sealwax/sealwax && cd sealwax",
 		"go install github.com/sealwax/sealwax/examples/sealctl@latest",
+		"go mod init example.com/bank && go get github.com/sealwax/sealwax/pgp github.com/sealwax/sealwax/jwe",
 		"bash .ci/run",
 		"bash .ci/release dist linux/amd64",
 		`git tag -s v0.1.0 -m "sealwax v0.1.0" && git push origin v0.1.0`, // the owner

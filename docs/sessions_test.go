@@ -35,7 +35,7 @@ func TestSessions(t *testing.T) {
 			continue
 		}
 		if programs == "" {
-			programs = buildSealctl(t) // for all of them
+			programs = buildPrograms(t) // for all of them
 		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			need(t, raw)
@@ -52,9 +52,9 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-func buildSealctl(t *testing.T) string {
+func buildPrograms(t *testing.T) string {
 	dir := t.TempDir()
-	out, err := exec.Command("go", "build", "-o", dir, "./examples/sealctl").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", dir, "./examples/sealctl", "./examples/quickstart/server").CombinedOutput()
 	require.NoError(t, err, string(out))
 	return dir
 }
@@ -110,7 +110,7 @@ var console = regexp.MustCompile("(?s)```console\n(.*?)```")
 // document runs the blocks of a document and returns it with what they print.
 func (s *session) document(text string) string {
 	var script strings.Builder
-	script.WriteString("shopt -s expand_aliases\nexec 2>&1\n")
+	script.WriteString("shopt -s expand_aliases\nexec 2>&1\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n")
 	var blocks [][]string
 	for _, b := range console.FindAllStringSubmatch(text, -1) {
 		var commands []string

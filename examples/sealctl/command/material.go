@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/sealwax/sealwax/jwe"
@@ -49,6 +50,10 @@ func (r *rotation) inFile(file string) (keys []keyset.Material, source string, e
 func (r *rotation) source(file string) (string, error) {
 	path, err := filepath.Rel(filepath.Dir(r.file), unprefixed(file))
 	if err != nil || !filepath.IsLocal(path) {
+		there := filepath.Join(filepath.Dir(r.file), unprefixed(file))
+		if _, err := os.Stat(there); err == nil && !filepath.IsAbs(unprefixed(file)) {
+			return "", fmt.Errorf("%s: a key file is named from here, and not from the folder of the manifest: %s", file, there)
+		}
 		return "", fmt.Errorf("%s: a key file lies in the folder of the manifest, or below", file)
 	}
 	source := "file:" + filepath.ToSlash(path)

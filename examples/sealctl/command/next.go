@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sealwax/sealwax/keyset"
 )
@@ -48,6 +49,9 @@ func (r *rotation) next(name string, s step, before, after *keyset.Set) string {
 			text = "note: no replica was asked whether it still uses the key\n" + text
 		case r.asked == "":
 			text = fmt.Sprintf("note: the replicas of %s were asked, and no other\n", strings.Join(r.usage, ", ")) + text
+		}
+		if r.why != "" || time.Duration(r.idle) < 7*24*time.Hour {
+			text = "note: a server that follows asks the same when it loads this, for a week or what keyset.IdleFor says, and keeps the key until then\n" + text
 		}
 		return text
 	}
