@@ -167,7 +167,7 @@ func number(n uint) []byte { return pkcs11.NewAttribute(0, n).Value }
 
 // curvePoint returns a public key: as it signs, and as it agrees.
 func curvePoint(params, point []byte) (crypto.PublicKey, *ecdh.PublicKey) {
-	var bytes []byte // PKCS #11 wants an OCTET STRING, and some tokens have the point alone
+	var octets []byte // PKCS #11 wants an OCTET STRING, and some tokens have the point alone
 	if rest, err := asn1.Unmarshal(point, &octets); err == nil && len(rest) == 0 {
 		point = octets
 	}
