@@ -431,6 +431,9 @@ func TestRecipientsInJSON(t *testing.T) {
 // Signatures of EdDSA are verified one after another in one place: a message costs no
 // more memory for having many.
 func TestManySignaturesOfEdDSA(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hashes 256 MiB")
+	}
 	payload := strings.Repeat("x", 1<<20)
 	w := newWorld(t)
 	w.ourDecrypt = encryption(t, "dec", rsaKeys[1]())

@@ -133,6 +133,9 @@ func TestOpenToOfAFile(t *testing.T) {
 
 // A file that changes between the passes: what changed never reaches dst.
 func TestOpenToChangedBetweenPasses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hashes some hundred MiB")
+	}
 	const size = 4 << 20
 	for data, to := range recipients(t, bank()) {
 		theirs := newEnvelope(t, pgp.Config{Own: active(t, partner()), Peer: active(t, public(to)), Encoding: pgp.Binary})

@@ -25,11 +25,17 @@ import (
 // ReadLockedKey, Open and OpenTo must make of each stands in the tables, of
 // which the heads say what the columns mean. No file is left out.
 func TestVectorsOfRNP(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some thousand files")
+	}
 	t.Parallel()
 	newManifest(t, "rnp").run(t)
 }
 
 func TestVectorsOfGoCrypto(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some hundred files")
+	}
 	t.Parallel()
 	newManifest(t, "go-crypto").run(t)
 }

@@ -279,6 +279,9 @@ func TestMistakes(t *testing.T) {
 // An endpoint that nobody installs keys at stands at the second step. What is not tried is
 // not shown.
 func TestStanding(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole rehearsals")
+	}
 	for format, own := range owns(t) {
 		t.Run(string(format), func(t *testing.T) {
 			results := rehearse(t, own, option{quiet: true}, func(h *rehearsal.Rehearsal) {
@@ -305,6 +308,9 @@ func TestStanding(t *testing.T) {
 
 // Of one key it cannot be shown that there may be several.
 func TestOneKeyShowsNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a whole rehearsal")
+	}
 	own := owns(t)[keyset.OpenPGP]
 	one := only(t, func(n int, _ keyset.Key) bool { return n == 0 })(own)
 	results := rehearse(t, one, option{quiet: true}, nil)
@@ -387,6 +393,9 @@ func TestStopped(t *testing.T) {
 
 // The keys of a rehearsal are for a week, and can be stored in between.
 func TestNetwork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes the keys of a network")
+	}
 	for format, own := range owns(t) {
 		t.Run(string(format), func(t *testing.T) {
 			n := must[*rehearsal.Network](t)(rehearsal.NewNetwork(own.Public(), rehearsal.StandardPayments))

@@ -114,6 +114,9 @@ func TestRehearseClientCertificates(t *testing.T) {
 
 // What does not go with a profile is told before anything is sent.
 func TestProfileMisused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes keys for ten seconds")
+	}
 	t.Chdir(t.TempDir())
 	_, public := olderKeys(t)
 	sealctl(t, "rehearse", "-profile", olderProfile, "-prepare", "-peer", public)
