@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/sealwax/sealwax/internal/openpgp"
@@ -51,19 +52,37 @@ func newRemoteCertificate(ctx context.Context, name string, sign crypto.PrivateK
 // WithNewSubkey returns a copy of k with another encryption subkey of the same
 // kind, valid from now for the given time, but not longer than the primary
 // key. Programs of partners encrypt to the newest subkey, and so does Seal of this package.
-// Enter the copy with [keyset.Ring.Refresh], and hand it out.
+// Enter the copy with [keyset.Ring.Refresh], and hand it out. If a subkey was made in this
+// very second, WithNewSubkey waits for the next one: of two of one age, neither is the newest.
 //
 // It returns [errors.ErrUnsupported] for public keys, and for keys that decrypt
 // remotely: a remote subkey is made by its service.
 func (k *Key) WithNewSubkey(ctx context.Context, validity time.Duration) (*Key, error) {
-	out, err := k.withNewSubkey(ctx, validity, time.Now().Truncate(time.Second))
+	out, err := k.withNewSubkey(ctx, validity)
 	if err != nil {
 		return nil, fmt.Errorf("pgp: new subkey of %s: %w", k.info.ID, err)
 	}
 	return out, nil
 }
 
-func (k *Key) withNewSubkey(ctx context.Context, validity time.Duration, at time.Time) (*Key, error) {
+// afterSubkeys returns the time, to the second, when no subkey is of that second any more.
+func (k *Key) afterSubkeys(ctx context.Context) (time.Time, error) {
+	at := time.Now().Truncate(time.Second)
+	if !slices.ContainsFunc(k.lax, func(c *cert.Component) bool { return !c.Primary && c.NotBefore.Equal(at) }) {
+		return at, nil
+	}
+	next := at.Add(time.Second)
+	wait := time.NewTimer(time.Until(next))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return next, nil
+	case <-ctx.Done():
+		return time.Time{}, context.Cause(ctx)
+	}
+}
+
+func (k *Key) withNewSubkey(ctx context.Context, validity time.Duration) (*Key, error) {
 	if err := checkValidity(validity); err != nil {
 		return nil, err
 	}
@@ -73,6 +92,10 @@ func (k *Key) withNewSubkey(ctx context.Context, validity time.Duration, at time
 	like := cert.FitFor(k.lax, keyset.Encryption, true)
 	if len(like) == 0 || like[0].Remote != nil {
 		return nil, fmt.Errorf("no local subkey to make another one like: %w", errors.ErrUnsupported)
+	}
+	at, err := k.afterSubkeys(ctx)
+	if err != nil {
+		return nil, err
 	}
 	c, err := k.cert.WithNewSubkey(ctx, like[0], at, validity)
 	if err != nil {
@@ -86,15 +109,19 @@ func (k *Key) withNewSubkey(ctx context.Context, validity time.Duration, at time
 // partner whose program does not know the algorithm passes the subkey over, and encrypts to
 // another; Seal of this package encrypts to the post-quantum one.
 func (k *Key) WithPostQuantumSubkey(ctx context.Context, validity time.Duration) (*Key, error) {
-	out, err := k.withPostQuantumSubkey(ctx, validity, time.Now().Truncate(time.Second))
+	out, err := k.withPostQuantumSubkey(ctx, validity)
 	if err != nil {
 		return nil, fmt.Errorf("pgp: new subkey of %s: %w", k.info.ID, err)
 	}
 	return out, nil
 }
 
-func (k *Key) withPostQuantumSubkey(ctx context.Context, validity time.Duration, at time.Time) (*Key, error) {
+func (k *Key) withPostQuantumSubkey(ctx context.Context, validity time.Duration) (*Key, error) {
 	if err := errors.Join(notUnderFIPSOnly(), checkValidity(validity), k.cert.Certifiable()); err != nil {
+		return nil, err
+	}
+	at, err := k.afterSubkeys(ctx)
+	if err != nil {
 		return nil, err
 	}
 	c, err := k.cert.WithPostQuantumSubkey(ctx, at, validity)

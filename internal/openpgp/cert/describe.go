@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
-
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -120,7 +118,8 @@ func (c *Certificate) Info(table []*Component) keyset.Info {
 }
 
 // FitFor returns the components for one use: post-quantum ones before others, the newest
-// first, a subkey before a primary key of the same age. Revoked ones are among them: a revoked certificate must be readable to be merged.
+// first, a subkey before a primary key of the same age, and of two such subkeys always the
+// same one. Revoked ones are among them: a revoked certificate must be readable to be merged.
 func FitFor(table []*Component, use keyset.Use, private bool) []*Component {
 	var out []*Component
 	for _, k := range table {
@@ -142,7 +141,10 @@ func (k *Component) before(other *Component) bool {
 	if k.PostQuantum() != other.PostQuantum() {
 		return k.PostQuantum()
 	}
-	return !k.NotBefore.Before(other.NotBefore)
+	if c := k.NotBefore.Compare(other.NotBefore); c != 0 {
+		return c > 0
+	}
+	return other.Primary || !k.Primary && k.ID > other.ID
 }
 
 // span returns from when to when at least one of the components is valid.
@@ -165,18 +167,16 @@ func span(parts []*Component) (from, to time.Time) {
 
 // name returns the primary User ID.
 func (c *Certificate) name() string {
-	var best *packet.Signature
+	var best *selfSig
 	name := ""
+	marked := func(s *selfSig) bool { return s.sig.IsPrimaryId != nil && *s.sig.IsPrimaryId }
 	for _, u := range c.users {
 		self, revoked := u.self(true, time.Now())
 		if self == nil || revoked {
 			continue
 		}
-		cert := self.sig
-		marked := cert.IsPrimaryId != nil && *cert.IsPrimaryId
-		bestMarked := best != nil && best.IsPrimaryId != nil && *best.IsPrimaryId
-		if best == nil || marked && !bestMarked || marked == bestMarked && cert.CreationTime.After(best.CreationTime) {
-			best, name = cert, string(u.raw.Body)
+		if best == nil || marked(self) && !marked(best) || marked(self) == marked(best) && self.after(best) {
+			best, name = self, string(u.raw.Body)
 		}
 	}
 	return name

@@ -2,10 +2,12 @@ package cert
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/rsa"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -163,10 +165,32 @@ func expiry(sig *packet.Signature) time.Time {
 }
 
 func later(a, b *selfSig) *selfSig {
-	if a == nil || b != nil && !b.sig.CreationTime.Before(a.sig.CreationTime) {
+	if a == nil || b != nil && b.after(a) {
 		return b
 	}
 	return a
+}
+
+// after reports whether s counts before other, because it was made later. The order of
+// packets decides nothing: nobody signs it, and copies that were merged in another order have
+// another one. Of two of one second, the one counts that itself lasts longer, and then the one
+// by which the key ends first.
+func (s *selfSig) after(other *selfSig) bool {
+	return cmp.Or(s.sig.CreationTime.Compare(other.sig.CreationTime),
+		cmp.Compare(lasting(s.sig.SigLifetimeSecs), lasting(other.sig.SigLifetimeSecs)),
+		cmp.Compare(lasting(other.sig.KeyLifetimeSecs), lasting(s.sig.KeyLifetimeSecs)),
+		bytes.Compare(s.raw.Body, other.raw.Body)) > 0
+}
+
+// forever is what [lasting] returns for a lifetime without an end.
+const forever = math.MaxUint64
+
+// lasting returns a lifetime as a signature has it: without one, or with 0, there is no end.
+func lasting(lifetime *uint32) uint64 {
+	if lifetime == nil || *lifetime == 0 {
+		return forever
+	}
+	return uint64(*lifetime)
 }
 
 // selfPolicy reports whether a self-signature is under a hash that counts, and
@@ -252,8 +276,8 @@ func (k *Component) HasPrivate() bool { return k.Private != nil || k.Remote != n
 
 // endBy brings the end of the key forward to where a self-signature has it.
 func (k *Component) endBy(self *packet.Signature) {
-	if s := self.KeyLifetimeSecs; s != nil && *s != 0 {
-		k.end(k.Public.CreationTime.Add(time.Duration(*s)*time.Second), false)
+	if s := lasting(self.KeyLifetimeSecs); s != forever {
+		k.end(k.Public.CreationTime.Add(time.Duration(s)*time.Second), false)
 	}
 }
 
