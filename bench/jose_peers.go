@@ -26,11 +26,7 @@ func joseGoJOSE(k joseKeys, _ int) (implementation, error) {
 		name: goJOSE,
 		seal: func(payload []byte) ([]byte, error) { return goJOSESeal(signer, encrypter, payload) },
 		open: func(sealed []byte) ([]byte, error) {
-			content, err := k.goJOSEDecrypt(sealed, k.decrypt)
-			if err != nil {
-				return nil, err
-			}
-			return k.goJOSEVerify(content, k.sign.Public())
+			return k.goJOSEOpen(sealed, []any{k.decrypt}, []any{k.sign.Public()})
 		},
 	}, nil
 }
@@ -67,35 +63,32 @@ func goJOSESeal(signer jose.Signer, encrypter jose.Encrypter, payload []byte) ([
 	return []byte(text), err
 }
 
-// goJOSEDecrypt tries the keys one after another, as a program must that does
-// not know which one a message is for.
-func (k joseKeys) goJOSEDecrypt(sealed []byte, keys ...any) ([]byte, error) {
+// goJOSEOpen tries the keys one after another, as a program must that does not know which
+// one a message is for, and whose it is.
+func (k joseKeys) goJOSEOpen(sealed []byte, decrypt, verify []any) ([]byte, error) {
 	token, err := jose.ParseEncryptedCompact(string(sealed),
 		[]jose.KeyAlgorithm{jose.KeyAlgorithm(k.algs.Key)}, []jose.ContentEncryption{jose.ContentEncryption(k.algs.Content)})
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range keys {
-		var content []byte
-		if content, err = token.Decrypt(key); err == nil {
-			return content, nil
-		}
+	content, err := tried(decrypt, token.Decrypt)
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
-}
-
-func (k joseKeys) goJOSEVerify(content []byte, keys ...any) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(string(content), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(k.algs.Signature)})
 	if err != nil {
 		return nil, err
 	}
+	return tried(verify, signed.Verify)
+}
+
+func tried(keys []any, by func(key any) ([]byte, error)) (out []byte, err error) {
 	for _, key := range keys {
-		var payload []byte
-		if payload, err = signed.Verify(key); err == nil {
-			return payload, nil
+		if out, err = by(key); err == nil {
+			break
 		}
 	}
-	return nil, err
+	return out, err
 }
 
 // jwxSettings raises a limit of jwx that the largest payload would exceed.

@@ -1,118 +1,152 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 )
 
 // Options are what the command line says.
 type options struct {
-	check         bool
-	rounds, cores int
-	visit         time.Duration
-	part, size    *regexp.Regexp
-	short         bool
-	save          string
-	load          string
-	progress, out io.Writer
+	schedule
+	cores    int
+	only     *regexp.Regexp
+	progress io.Writer
+}
+
+// A page is a document whose tables come from here.
+type page struct {
+	file  string
+	asked func() []asked
+	write func(o options, w io.Writer, r report) error
+}
+
+// An asked question has its subjects, which are made when it is measured.
+type asked struct {
+	question
+	subjects func() ([]subject, error)
+}
+
+func pages() map[string]page {
+	return map[string]page{
+		"performance": {"performance.md", performance, options.writePerformance},
+		"scale":       {"scale.md", scale, options.writeScale},
+	}
 }
 
 func main() {
-	o := options{progress: os.Stderr, out: os.Stdout}
-	var part, size string
-	flag.BoolVar(&o.check, "check", false, "say pass or falls short for every goal, instead of the table")
-	flag.IntVar(&o.rounds, "rounds", 41, "how often each implementation is visited; payloads of 16 MiB a quarter as often")
+	o := options{progress: os.Stderr, only: regexp.MustCompile("")}
+	flag.IntVar(&o.rounds, "rounds", 25, "how often each implementation is visited; payloads of 16 MiB a quarter as often")
 	flag.DurationVar(&o.visit, "visit", 20*time.Millisecond, "how long a visit takes, if one operation does not take longer")
-	flag.IntVar(&o.cores, "cores", 2, "how many cores to use; the goals are for two")
-	flag.StringVar(&part, "profile", "", "measure only the parts whose names match this regular expression: "+strings.Join(partNames(), ", "))
-	flag.StringVar(&size, "size", "", "measure only payloads whose sizes match this regular expression: 1 KiB, 16 KiB, 1 MiB, 16 MiB")
-	flag.BoolVar(&o.short, "short", false, "a quick look: few rounds, no payload above 16 KiB")
-	flag.StringVar(&o.save, "save", "", "write what was measured to this file")
-	flag.StringVar(&o.load, "load", "", "measure nothing and read these files, separated by commas, which -save wrote")
-	flag.Parse()
-	var err1, err2 error
-	o.part, err1 = regexp.Compile(part)
-	o.size, err2 = regexp.Compile(size)
-	err := errors.Join(err1, err2)
-	met := true
-	if err == nil {
-		met, err = o.run()
+	flag.IntVar(&o.cores, "cores", 2, "how many cores to use")
+	flag.Func("only", "measure only what matches this regular expression, as \"jwe-.* Open 1 KiB\"", func(text string) (err error) {
+		o.only, err = regexp.Compile(text)
+		return err
+	})
+	update := flag.Bool("update", false, "write the tables to the page in the folder docs")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags] performance|scale")
+		flag.PrintDefaults()
 	}
-	switch {
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "bench:", err)
+	flag.Parse()
+	p, ok := pages()[flag.Arg(0)]
+	if !ok || flag.NArg() != 1 {
+		flag.Usage()
 		os.Exit(2)
-	case !met:
+	}
+	if err := o.make(p, *update, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// run measures, or loads, and prints. It reports whether every goal that was
-// asked for is met.
-func (o options) run() (bool, error) {
-	r, err := o.report()
+// make measures a page, and prints it, or writes it to its file.
+func (o options) make(p page, update bool, w io.Writer) error {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(min(max(o.cores, 1), runtime.NumCPU())))
+	r, err := o.measured(p.asked())
 	if err != nil {
-		return false, err
+		return err
 	}
-	if o.save != "" {
-		if err := r.save(o.save); err != nil {
-			return false, err
-		}
+	var out bytes.Buffer
+	if err := p.write(o, &out, r); err != nil {
+		return err
 	}
-	if !o.check {
-		return true, r.table(o.out)
+	if !update {
+		_, err := out.WriteTo(w)
+		return err
 	}
-	all := check(r)
-	return met(all), printJudged(o.out, r, all)
+	file := filepath.Join("..", "docs", p.file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if text, err = replaced(text, out.Bytes()); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return os.WriteFile(file, text, 0o644)
 }
 
-func (o options) report() (*report, error) {
-	if o.load != "" {
-		return load(strings.Split(o.load, ","))
+// The marks around the tables of a page.
+const beginMark, endMark = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
+
+// replaced replaces what is between the marks.
+func replaced(text, tables []byte) ([]byte, error) {
+	before, rest, ok1 := strings.Cut(string(text), beginMark)
+	_, after, ok2 := strings.Cut(rest, endMark)
+	if !ok1 || !ok2 {
+		return nil, errors.New("it has no marks")
 	}
-	if o.short {
-		o.rounds, o.visit = min(o.rounds, 7), min(o.visit, 10*time.Millisecond)
-	}
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(min(max(o.cores, 1), runtime.NumCPU())))
-	r := &report{Machine: thisMachine(o.rounds)}
-	for _, c := range cases() {
-		if !o.part.MatchString(c.part) || !o.size.MatchString(sizeName(c.size)) || o.short && c.size > 16<<10 {
+	return []byte(before + beginMark + "\n" + strings.TrimSpace(string(tables)) + "\n\n" + endMark + after), nil
+}
+
+func (o options) measured(all []asked) (report, error) {
+	r := report{}
+	for _, q := range all {
+		if !o.only.MatchString(q.String()) {
 			continue
 		}
-		result, err := o.measure(c)
+		start := time.Now()
+		subjects, err := q.subjects()
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c, err)
+			return nil, fmt.Errorf("%s: %w", q, err)
 		}
-		r.Results = append(r.Results, *result)
+		s := o.schedule
+		if q.size >= huge {
+			s.rounds = max(3, s.rounds/4)
+		}
+		if r[q.question], err = s.measure(subjects); err != nil {
+			return nil, fmt.Errorf("%s: %w", q, err)
+		}
+		fmt.Fprintf(o.progress, "%6.1f s  %s\n", time.Since(start).Seconds(), q)
 	}
 	return r, nil
 }
 
-func (o options) measure(c scenario) (*result, error) {
-	start := time.Now()
-	subjects, err := c.subjects()
-	if err != nil {
-		return nil, err
+// machine is one line for the foot of a table: where it was measured, when, and with what.
+func (o options) machine() string {
+	cpu := "processor"
+	text, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is none
+	if m := regexp.MustCompile(`(?m)^model name\s*: (.+)$`).FindSubmatch(text); m != nil {
+		cpu = string(m[1])
 	}
-	s := schedule{o.rounds, o.visit}
-	if c.size >= 16<<20 {
-		s.rounds = max(3, s.rounds/4)
+	var modules strings.Builder
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			switch d.Path {
+			case "github.com/go-jose/go-jose/v4", "github.com/lestrrat-go/jwx/v3", "github.com/ProtonMail/go-crypto", "github.com/ProtonMail/gopenpgp/v3":
+				fmt.Fprintf(&modules, "; %s %s", d.Path, d.Version)
+			}
+		}
 	}
-	before := readUsage()
-	all, err := s.measure(subjects)
-	if err != nil {
-		return nil, err
-	}
-	others := readUsage().others(before)
-	subjects = nil
-	runtime.GC() // the buffers of this case are not the next one's
-	fmt.Fprintf(o.progress, "%6.1f s  %s\n", time.Since(start).Seconds(), c)
-	return &result{Part: c.part, Op: c.op, Size: c.size, Keys: c.keys, Cores: c.cores, Others: others, Series: all}, nil
+	return fmt.Sprintf("%s, %d cores of %s, %s %s/%s%s; median (quartiles) of %d rounds.", time.Now().UTC().Format(time.DateOnly),
+		runtime.GOMAXPROCS(0), cpu, runtime.Version(), runtime.GOOS, runtime.GOARCH, &modules, o.rounds)
 }

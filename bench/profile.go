@@ -1,13 +1,23 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
 
-// An implementation seals and opens the messages of one profile, for several
-// goroutines at once. The limit does so for one, and overwrites what it returned.
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/jwe"
+)
+
+// An implementation seals and opens the messages of one profile, for several goroutines at
+// once.
 type implementation struct {
 	name string
 	seal func(payload []byte) ([]byte, error)
 	open func(sealed []byte) ([]byte, error)
+
+	receiver envelope.Envelope // that opens, if this is us
 }
 
 // Names of implementations.
@@ -23,48 +33,85 @@ const (
 // A profile is a choice of algorithms, and everybody who can do it.
 type profile struct {
 	id, title string
-	peers     []string // beside the limit and us
+	peers     []string
+	compared  bool // it has its table in docs/performance.md
+	scaled    bool // it has its row in docs/scale.md
 
-	// build returns the implementations for payloads of at most size bytes:
-	// the limit, us, and the peers. The keys are the same each time.
+	// build returns us and the peers for payloads of at most size octets, under the same
+	// keys each time.
 	build func(size int) ([]implementation, error)
+
+	// bare returns the primitives of a message.
+	bare func(size int) (seal, open []step, err error)
 }
 
-// Names of profiles.
+// Names of profiles that studies use, too.
 const (
-	joseRSA  = "jwe-rsa"
-	joseEC   = "jwe-ec"
-	joseDEF  = "jwe-def"
-	pgpRSA   = "pgp-rsa"
-	pgpCurve = "pgp-25519"
-	pgpV6    = "pgp-v6"
-	pgpPQ    = "pgp-pq"
+	joseRSA = "jwe-rsa"
+	joseEC  = "jwe-ec"
+	pgpRSA  = "pgp-rsa"
+	pgpV6   = "pgp-v6"
 )
 
-func profiles() []profile {
-	jose, pgp := []string{goJOSE, jwxName}, []string{goCrypto, gopenpgp}
-	return []profile{
-		{joseRSA, "PS256, RSA-OAEP-256, A256GCM", jose, builder(joseRSAKeys, joseLimit, joseUs, joseGoJOSE, joseJWX)},
-		{joseEC, "ES256, ECDH-ES+A256KW, A256GCM", jose, builder(joseECKeys, joseLimit, joseUs, joseGoJOSE, joseJWX)},
-		{joseDEF, "RS256, RSA1_5, A128CBC-HS256, DEF", jose, builder(joseDEFKeys, joseLimit, joseUs, joseGoJOSE, joseJWX)},
-		{pgpRSA, "RSA, SHA-384, AES-256 SEIPDv1", pgp, builder(pgpRSAKeys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
-		{pgpCurve, "Curve25519, SHA-384, AES-256 SEIPDv1", pgp, builder(pgpCurveKeys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
-		{pgpV6, "Ed25519, X25519, v6, AES-256-GCM", pgp, builder(pgpV6Keys, pgpLimit, pgpUs, pgpGoCrypto, pgpGopenpgp)},
-		{pgpPQ, "ML-DSA-65+Ed25519, ML-KEM-768+X25519, v6, AES-256-GCM", pgp[:1], builder(pgpPQKeys, pgpLimit, pgpUs, pgpGoCrypto)},
+var profiles = sync.OnceValue(func() []profile {
+	jose := func(p profile, zip bool, sign, decrypt func() (private, error), algs ...jwe.Algorithm) profile {
+		keys := sync.OnceValues(func() (joseKeys, error) {
+			two, err := onAllCores(2, func(i int) (private, error) { return []func() (private, error){sign, decrypt}[i]() })
+			if err != nil {
+				return joseKeys{}, err
+			}
+			return joseKeys{two[0], two[1], jwe.Algorithms{Signature: algs[0], Key: algs[1], Content: algs[2]}, zip}, nil
+		})
+		all := []func(joseKeys, int) (implementation, error){joseUs}
+		if p.compared {
+			p.peers, all = []string{goJOSE, jwxName}, append(all, joseGoJOSE, joseJWX)
+		}
+		p.build, p.bare = builder(keys, all...), bare(keys, joseKeys.bare)
+		return p
 	}
-}
+	pgp := func(p profile, c *packet.Config) profile {
+		keys := sync.OnceValues(func() (pgpKeys, error) { return newPGPKeys(c) })
+		all := []func(pgpKeys, int) (implementation, error){pgpUs}
+		switch {
+		case c.Algorithm == packet.PubKeyAlgoMldsa65Ed25519:
+			p.peers, all = []string{goCrypto}, append(all, pgpGoCrypto)
+		case p.compared:
+			p.peers, all = []string{goCrypto, gopenpgp}, append(all, pgpGoCrypto, pgpGopenpgp)
+		}
+		p.build, p.bare = builder(keys, all...), bare(keys, pgpKeys.bare)
+		return p
+	}
+	both := func(id, title string) profile { return profile{id: id, title: title, compared: true, scaled: true} }
+	scaled := func(id, title string) profile { return profile{id: id, title: title, scaled: true} }
+	return []profile{
+		jose(both(joseRSA, "PS256, RSA-OAEP-256, A256GCM"), false, newRSA(2048), newRSA(2048), jwe.PS256, jwe.RSAOAEP256, jwe.A256GCM),
+		jose(scaled("jwe-rsa3072", "RSA-3072: PS256, RSA-OAEP-256, A256GCM"), false, newRSA(3072), newRSA(3072), jwe.PS256, jwe.RSAOAEP256, jwe.A256GCM),
+		jose(both(joseEC, "ES256, ECDH-ES+A256KW, A256GCM"), false, newP256, newP256, jwe.ES256, jwe.ECDHESA256KW, jwe.A256GCM),
+		jose(scaled("jwe-25519", "EdDSA, ECDH-ES+A256KW on X25519, A256GCM"), false, newEd25519, newX25519, jwe.EdDSA, jwe.ECDHESA256KW, jwe.A256GCM),
+		jose(profile{id: "jwe-def", title: "RS256, RSA1_5, A128CBC-HS256, DEF", compared: true}, true, newRSA(2048), newRSA(2048), jwe.RS256, jwe.RSA1_5, jwe.A128CBCHS256),
+		pgp(both(pgpRSA, "RSA, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoRSA, 2048, "", false)),
+		pgp(scaled("pgp-rsa3072", "RSA-3072, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoRSA, 3072, "", false)),
+		pgp(scaled("pgp-p256", "P-256, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoECDSA, 0, packet.CurveNistP256, false)),
+		// Curve25519 of RFC 4880, as GnuPG reads it.
+		pgp(both("pgp-25519", "Curve25519, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoEdDSA, 0, packet.Curve25519, false)),
+		pgp(both(pgpV6, "Ed25519, X25519, v6, AES-256-GCM"), pgpConfig(packet.PubKeyAlgoEd25519, 0, "", true)),
+		pgp(both("pgp-pq", "ML-DSA-65+Ed25519, ML-KEM-768+X25519, v6, AES-256-GCM"), pgpConfig(packet.PubKeyAlgoMldsa65Ed25519, 0, "", true)),
+	}
+})
 
-func profileOf(id string) (profile, error) {
+func profileOf(id string) profile {
 	for _, p := range profiles() {
 		if p.id == id {
-			return p, nil
+			return p
 		}
 	}
-	return profile{}, fmt.Errorf("no profile %q", id)
+	panic("no profile " + id)
 }
 
-// sizes are those of the payloads, in bytes.
-func sizes() []int { return []int{1 << 10, 16 << 10, 1 << 20, 16 << 20} }
+// Sizes of payloads, in bytes.
+const (
+	small, medium, large, huge = 1 << 10, 16 << 10, 1 << 20, 16 << 20
+)
 
 func sizeName(n int) string {
 	switch {
@@ -76,16 +123,24 @@ func sizeName(n int) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// subjects returns Seal or Open of one payload by every implementation of a
-// profile. Each opens what it sealed itself.
-func (p profile) subjects(op string, payload []byte) ([]subject, error) {
-	all, err := p.build(len(payload))
+// subjects returns Seal or Open of a payload: the limit, and every implementation, which
+// opens what it sealed itself.
+func (p profile) subjects(op string, size int) ([]subject, error) {
+	all, err := p.build(size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.id, err)
 	}
-	var out []subject
+	seal, open, err := p.bare(size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.id, err)
+	}
+	steps := seal
+	if op == "Open" {
+		steps = open
+	}
+	out := []subject{{name: limit, alone: true, steps: steps}}
 	for _, im := range all {
-		s, err := im.subject(op, payload)
+		s, err := im.subject(op, payload(size))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", p.id, im.name, err)
 		}
@@ -95,41 +150,39 @@ func (p profile) subjects(op string, payload []byte) ([]subject, error) {
 }
 
 func (im implementation) subject(op string, payload []byte) (subject, error) {
-	if op == "Seal" {
-		return subject{name: im.name, alone: im.name == limit, op: func() (int, error) {
-			out, err := im.seal(payload)
-			return len(out), err
-		}}, nil
-	}
 	sealed, err := im.seal(payload)
-	if err != nil {
-		return subject{}, err
+	if op == "Seal" {
+		return once(im.name, func() error { _, err := im.seal(payload); return err }), err
 	}
-	return im.opening(append([]byte(nil), sealed...)), nil
+	return once(im.name, func() error { _, err := im.open(sealed); return err }), err
 }
 
-func (im implementation) opening(sealed []byte) subject {
-	return subject{name: im.name, alone: im.name == limit, op: func() (int, error) {
-		out, err := im.open(sealed)
-		return len(out), err
-	}}
+func once(name string, do func() error) subject {
+	return subject{name: name, steps: []step{{name: name, do: do}}}
 }
 
 // builder returns a profile's build: the implementations under one set of keys.
 func builder[K any](keys func() (K, error), each ...func(k K, size int) (implementation, error)) func(size int) ([]implementation, error) {
-	return func(size int) ([]implementation, error) {
+	return func(size int) (all []implementation, err error) {
 		k, err := keys()
-		if err != nil {
-			return nil, err
-		}
-		var all []implementation
 		for _, of := range each {
-			im, err := of(k, size)
 			if err != nil {
 				return nil, err
 			}
+			var im implementation
+			im, err = of(k, size)
 			all = append(all, im)
 		}
-		return all, nil
+		return all, err
+	}
+}
+
+func bare[K any](keys func() (K, error), of func(k K, size int) (seal, open []step, err error)) func(size int) (seal, open []step, err error) {
+	return func(size int) (seal, open []step, err error) {
+		k, err := keys()
+		if err != nil {
+			return nil, nil, err
+		}
+		return of(k, size)
 	}
 }

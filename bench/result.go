@@ -1,121 +1,110 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
+	"math"
+	"slices"
 )
-
-// A point is what one visit measured, for one operation.
-type point struct {
-	Time   float64 // in nanoseconds
-	Bytes  float64 // allocated
-	Allocs float64
-}
 
 // A series is one implementation in every round.
 type series struct {
-	Name   string
-	Size   int // of what the operation returns, in bytes
-	Points []point
+	name   string
+	steps  []string
+	points []point
 }
 
-// A result is what the rounds of one case measured.
-type result struct {
-	Part   string // the profile, or the question that the case answers
-	Op     string
-	Size   int     // of the payload, in bytes
-	Keys   int     // of the party that is asked; 0 where it has only one
-	Cores  int     // 0 for all of them
-	Others float64 // the part of all cores that other programs used meanwhile
-	Series []series
+// A measured is what the rounds of one question measured; nothing if it was not asked.
+type measured []series
+
+// A question is what is measured together, in the same rounds.
+type question struct {
+	part  string // a profile, or a study
+	op    string
+	size  int // of the payload, in bytes
+	keys  int // of the party that is asked; 0 where it has only one
+	cores int // 0 for all of them
 }
 
-// A report is what one run measured, and where.
-type report struct {
-	Machine machine
-	Results []result
-}
-
-// find returns the result of a case. It is nil if that was not measured.
-func (r *report) find(part, op string, size, keys, cores int) *result {
-	for i, c := range r.Results {
-		if c.Part == part && c.Op == op && c.Size == size && c.Keys == keys && c.Cores == cores {
-			return &r.Results[i]
-		}
+func (q question) String() string {
+	text := fmt.Sprintf("%s %s %s", q.part, q.op, sizeName(q.size))
+	if q.keys != 0 {
+		text += fmt.Sprintf(", %d keys", q.keys)
 	}
-	return nil
-}
-
-// where says where a report was measured, and how quiet it was there.
-func (r *report) where() string {
-	var others []float64
-	for _, c := range r.Results {
-		others = append(others, c.Others)
-	}
-	text := r.Machine.String()
-	if used := summarize(others); used.high >= 0.01 {
-		text += fmt.Sprintf(" Other programs used %.0f%% (%.0f%%–%.0f%%) of the cores meanwhile.", 100*used.median, 100*used.low, 100*used.high)
+	if q.cores != 0 {
+		text += ", one core"
 	}
 	return text
 }
 
-// series returns nil if there is none of that name.
-func (r *result) series(name string) *series {
-	for i := range r.Series {
-		if r.Series[i].Name == name {
-			return &r.Series[i]
-		}
+// A report is what one run measured.
+type report map[question]measured
+
+func (m measured) of(name string) *series {
+	if i := slices.IndexFunc(m, func(s series) bool { return s.name == name }); i >= 0 {
+		return &m[i]
 	}
-	return nil
+	return &series{}
 }
 
 // ratio returns the times of one series over those of another, round by round.
-func (r *result) ratio(name, base string) []float64 {
-	over, under := r.series(name), r.series(base)
-	if over == nil || under == nil {
-		return nil
-	}
-	out := make([]float64, 0, len(over.Points))
-	for i := range min(len(over.Points), len(under.Points)) {
-		out = append(out, over.Points[i].Time/under.Points[i].Time)
-	}
-	return out
-}
-
-func (s *series) times() []float64 { return s.column(func(p point) float64 { return p.Time }) }
-func (s *series) bytes() []float64 { return s.column(func(p point) float64 { return p.Bytes }) }
-
-func (s *series) column(of func(point) float64) []float64 {
-	out := make([]float64, len(s.Points))
-	for i, p := range s.Points {
-		out[i] = of(p)
-	}
-	return out
-}
-
-// load reads reports that were saved, and returns them as one.
-func load(names []string) (*report, error) {
-	var all report
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
+func (m measured) ratio(name, base string) summary {
+	var all []float64
+	for i, under := range m.of(base).points {
+		if over := m.of(name).points; i < len(over) {
+			all = append(all, over[i].time/under.time)
 		}
-		var r report
-		if err := json.Unmarshal(text, &r); err != nil {
-			return nil, err
-		}
-		all.Machine = r.Machine
-		all.Results = append(all.Results, r.Results...)
 	}
-	return &all, nil
+	return summarize(all)
 }
 
-func (r *report) save(name string) error {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return err
+func (s *series) median(of func(point) float64) float64 {
+	var all []float64
+	for _, p := range s.points {
+		all = append(all, of(p))
 	}
-	return os.WriteFile(name, text, 0o644)
+	return summarize(all).median
+}
+
+func (s *series) time() float64  { return s.median(func(p point) float64 { return p.time }) }
+func (s *series) bytes() float64 { return s.median(func(p point) float64 { return p.bytes }) }
+
+// share is the part of an operation that the steps of a name take.
+func (s *series) share(name string) float64 {
+	return s.median(func(p point) (sum float64) {
+		for i, of := range s.steps {
+			if of == name {
+				sum += p.steps[i]
+			}
+		}
+		return sum / p.time
+	})
+}
+
+// A summary is the median of several numbers and their quartiles.
+type summary struct{ low, median, high float64 }
+
+// summarize interpolates between neighbors, as R's default does. The summary of nothing is
+// not a number.
+func summarize(values []float64) summary {
+	sorted := slices.Sorted(slices.Values(values))
+	at := func(q float64) float64 {
+		if len(sorted) == 0 {
+			return math.NaN()
+		}
+		x := q * float64(len(sorted)-1)
+		i := int(x)
+		if i == len(sorted)-1 {
+			return sorted[i]
+		}
+		return sorted[i] + (x-float64(i))*(sorted[i+1]-sorted[i])
+	}
+	return summary{at(0.25), at(0.5), at(0.75)}
+}
+
+// String returns the median and the quartiles; nothing, if nothing was measured.
+func (s summary) String() string {
+	if math.IsNaN(s.median) {
+		return ""
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", s.median, s.low, s.high)
 }

@@ -10,20 +10,25 @@ import (
 
 // A subject is an operation that is measured beside others.
 type subject struct {
+	name  string
+	steps []step // one after another
+
+	cores   int  // GOMAXPROCS; 0 is all
+	workers int  // goroutines that share the operations of a visit, which is ten times as long; 0 is one, timed by steps
+	alone   bool // it is not for several goroutines at once
+}
+
+// A step is a part of an operation.
+type step struct {
 	name string
+	do   func() error
+	free bool // on nobody's time
+}
 
-	// op does the work once and returns the size of its result. It is called
-	// by several goroutines at once, unless alone is set.
-	op func() (int, error)
-
-	times   int // how much of the work one call of op does; 0 is 1
-	cores   int // GOMAXPROCS; 0 is all
-	workers int // goroutines that share the operations of a visit; 0 is 1
-	alone   bool
-	long    bool // visit it ten times as long: threads need milliseconds to spread over the cores
-
-	prepare func(n int) error // if not nil, called before n operations, on nobody's time
-	beside  func() (stop func())
+// A point is what one visit measured, for one operation.
+type point struct {
+	time, bytes float64   // in nanoseconds, and allocated
+	steps       []float64 // in nanoseconds
 }
 
 // A schedule says how long to measure.
@@ -33,18 +38,19 @@ type schedule struct {
 }
 
 // measure runs the subjects for a number of rounds.
-func (s schedule) measure(subjects []subject) ([]series, error) {
+func (s schedule) measure(subjects []subject) (measured, error) {
 	all := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(all)
-	out := make([]series, len(subjects))
-	counts := make([]int, len(subjects))
+	out, counts := make(measured, len(subjects)), make([]int, len(subjects))
 	for i, u := range subjects {
-		n, size, err := s.calibrate(u, all)
-		if err != nil {
+		out[i].name = u.name
+		for _, part := range u.steps {
+			out[i].steps = append(out[i].steps, part.name)
+		}
+		var err error
+		if counts[i], err = s.calibrate(u, all); err != nil {
 			return nil, fmt.Errorf("%s: %w", u.name, err)
 		}
-		counts[i] = n
-		out[i] = series{Name: u.name, Size: size}
 	}
 	for round := range s.rounds {
 		for i := range subjects {
@@ -53,43 +59,37 @@ func (s schedule) measure(subjects []subject) ([]series, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", subjects[i].name, err)
 			}
-			out[i].Points = append(out[i].Points, p)
+			out[i].points = append(out[i].points, p)
 		}
 	}
 	return out, nil
 }
 
-// calibrate finds how many operations fit in a visit. What an implementation
-// does only once, it does here.
-func (s schedule) calibrate(u subject, all int) (n, size int, err error) {
+// calibrate finds how many operations fit in a visit. What an implementation does only
+// once, it does here.
+func (s schedule) calibrate(u subject, all int) (int, error) {
 	runtime.GOMAXPROCS(or(u.cores, all))
 	const tries = 3
 	var fastest time.Duration
 	for range tries {
-		if u.prepare != nil {
-			if err := u.prepare(1); err != nil {
-				return 0, 0, err
-			}
+		took := make([]time.Duration, len(u.steps))
+		if err := u.do(took); err != nil {
+			return 0, err
 		}
-		start := time.Now()
-		if size, err = u.op(); err != nil {
-			return 0, 0, err
-		}
-		if took := time.Since(start); fastest == 0 || took < fastest {
-			fastest = took
+		if sum := total(took); fastest == 0 || sum < fastest {
+			fastest = sum
 		}
 	}
 	length := s.visit
-	if u.long {
-		length *= 10
+	if u.workers != 0 {
+		length *= 10 // threads need milliseconds to spread over the cores
 	}
-	n = max(1, int(length/max(fastest, 1))) * or(u.workers, 1)
-	return n, size, nil
+	return max(1, int(length/max(fastest, 1))) * or(u.workers, 1), nil
 }
 
-// visit measures n operations. Some before them fill what the implementation keeps
-// from one message to the next, which the collection has just emptied, and which a
-// sync.Pool keeps for each core: as in a program that seals and opens all the time.
+// visit measures n operations. Some before them fill what the implementation keeps from one
+// message to the next, which the collection has just emptied, and which a sync.Pool keeps
+// for each core: as in a program that seals and opens all the time.
 func visit(u subject, n, all int) (point, error) {
 	cores := or(u.cores, all)
 	if runtime.GOMAXPROCS(0) != cores {
@@ -99,61 +99,80 @@ func visit(u subject, n, all int) (point, error) {
 	if u.alone {
 		warmers = 1
 	}
-	warm := warmers * max(1, n/3)
-	if u.prepare != nil {
-		if err := u.prepare(warm + n); err != nil {
-			return point{}, err
-		}
-	}
 	runtime.GC()
-	if err := repeat(u, warmers, warm); err != nil {
+	if err := u.share(warmers, warmers*max(1, n/3)); err != nil {
 		return point{}, err
 	}
-	if u.beside != nil {
-		defer u.beside()()
-	}
+	took := make([]time.Duration, len(u.steps))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
-	err := repeat(u, or(u.workers, 1), n)
-	took := time.Since(start)
+	err := u.repeat(n, took)
 	runtime.ReadMemStats(&after)
-	total := float64(n * or(u.times, 1))
-	return point{
-		Time:   float64(took) / total,
-		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / total,
-		Allocs: float64(after.Mallocs-before.Mallocs) / total,
-	}, err
+	p := point{time: float64(total(took)) / float64(n), bytes: float64(after.TotalAlloc-before.TotalAlloc) / float64(n)}
+	for _, t := range took {
+		p.steps = append(p.steps, float64(t)/float64(n))
+	}
+	return p, err
 }
 
-// repeat runs the operation n times.
-func repeat(u subject, workers, n int) error {
-	if workers == 1 {
-		for range n {
-			if _, err := u.op(); err != nil {
-				return err
-			}
-		}
-		return nil
+func (u subject) repeat(n int, took []time.Duration) error {
+	if u.workers > 1 {
+		start := time.Now()
+		err := u.share(u.workers, n)
+		took[0] = time.Since(start)
+		return err
 	}
-	var left atomic.Int64
-	left.Store(int64(n))
-	errs := make([]error, workers)
-	var wg sync.WaitGroup
-	for i := range workers {
-		wg.Go(func() {
-			for errs[i] == nil && left.Add(-1) >= 0 {
-				_, errs[i] = u.op()
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
+	for range n {
+		if err := u.do(took); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// do runs the operation once, and adds what each step took.
+func (u subject) do(took []time.Duration) error {
+	last := time.Now()
+	for i, part := range u.steps {
+		if err := part.do(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+		now := time.Now()
+		if !part.free {
+			took[i] += now.Sub(last)
+		}
+		last = now
+	}
+	return nil
+}
+
+// share runs the operation n times, on several goroutines.
+func (u subject) share(workers, n int) error {
+	var left atomic.Int64
+	left.Store(int64(n))
+	errs := make(chan error, workers)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			took := make([]time.Duration, len(u.steps))
+			for left.Add(-1) >= 0 {
+				if err := u.do(took); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	return <-errs
+}
+
+func total(took []time.Duration) (sum time.Duration) {
+	for _, t := range took {
+		sum += t
+	}
+	return sum
 }
 
 func or(n, otherwise int) int {
