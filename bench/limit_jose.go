@@ -96,9 +96,7 @@ func prepare(seal []step) error {
 	return nil
 }
 
-// A content encrypts in place, and returns what it decrypts again.
-type content func(key, iv, body []byte, seal bool) ([]byte, error)
-
+// gcm encrypts in place, or decrypts.
 func gcm(key, iv, body []byte, seal bool) ([]byte, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
