@@ -55,31 +55,40 @@ func parseHeader(part []byte) (*header, error) {
 	if h.all, err = parseObject(text, interpreted, carried...); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	var alg, enc, zip string
-	err = texts(h.all, map[string]*string{
-		"alg": &alg, "enc": &enc, "kid": &h.kid, "x5t#S256": &h.x5t,
-		"x5t": new(string), "typ": new(string), "cty": new(string), "zip": &zip,
-	})
-	h.alg, h.enc = Algorithm(alg), Algorithm(enc)
-	_, h.zip = h.all["zip"]
-	if err == nil && h.zip && zip != "DEF" {
-		err = errors.New(`header: an unknown "zip"`)
+	for name, v := range h.all {
+		if err := h.take(name, v); err != nil {
+			return nil, err
+		}
 	}
-	return h, err
+	zip, compressed := h.all["zip"]
+	if h.zip = compressed; compressed && zip != "DEF" {
+		return nil, errors.New(`header: an unknown "zip"`)
+	}
+	return h, nil
 }
 
-// texts takes parameters that are strings where they are there at all.
-func texts(all map[string]any, want map[string]*string) error {
-	for name, p := range want {
-		v, present := all[name]
-		if !present {
-			continue
-		}
-		s, ok := v.(string)
-		if !ok {
-			return fmt.Errorf("header: %q is not a string", name)
-		}
-		*p = s
+// take takes a parameter that is interpreted here, and that is a string.
+func (h *header) take(name string, v any) error {
+	var to *string
+	switch name {
+	case "alg":
+		to = (*string)(&h.alg)
+	case "enc":
+		to = (*string)(&h.enc)
+	case "kid":
+		to = &h.kid
+	case "x5t#S256":
+		to = &h.x5t
+	case "x5t", "typ", "cty", "zip":
+	default:
+		return nil
+	}
+	s, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("header: %q is not a string", name)
+	}
+	if to != nil {
+		*to = s
 	}
 	return nil
 }
@@ -92,10 +101,14 @@ func (h *header) withRecipient(own map[string]any) (*header, error) {
 	}
 	out := *h
 	out.own = own
-	alg := string(h.alg)
-	err := texts(own, map[string]*string{"alg": &alg, "kid": &out.kid, "x5t#S256": &out.x5t})
-	out.alg = Algorithm(alg)
-	return &out, err
+	for _, name := range []string{"alg", "kid", "x5t#S256"} {
+		if v, present := own[name]; present {
+			if err := out.take(name, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &out, nil
 }
 
 // withHints returns h with the names of the key that stand beside a signature.
@@ -189,13 +202,17 @@ func parseObject(text []byte, known []string, omit ...string) (map[string]any, e
 		return nil, err
 	}
 	for name := range object {
-		for _, k := range known {
-			if name != k && strings.EqualFold(name, k) {
-				return nil, errTwice
-			}
+		if variant(name, known) {
+			return nil, errTwice
 		}
 	}
 	return object, nil
+}
+
+// variant reports whether a name is not a known one, and differs from one of them only in
+// its letter case. Of the known names themselves no two do.
+func variant(name string, known []string) bool {
+	return !slices.Contains(known, name) && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(name, k) })
 }
 
 // parseValue decodes a value that is known to be valid JSON.
@@ -239,14 +256,19 @@ func parseArray(text []byte, depth int) (list []any, err error) {
 
 func parseMap(text []byte, depth int, omit ...string) (object map[string]any, err error) {
 	object = map[string]any{}
-	seen := map[string]bool{} // names, without their letter case
+	var seen map[string]bool // what names that are not folded are without their letter case
 	members(text, func(name string, value []byte) bool {
 		folded := fold(name)
-		if seen[folded] {
+		if _, there := object[folded]; there || seen[folded] {
 			err = errTwice
 			return false
 		}
-		seen[folded] = true
+		if folded != name {
+			if seen == nil {
+				seen = map[string]bool{}
+			}
+			seen[folded] = true
+		}
 		if slices.Contains(omit, name) {
 			object[name] = nil
 			return true

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -42,13 +41,8 @@ func parseMembers(text []byte, known []string) (map[string][]byte, error) {
 		switch {
 		case len(found) == mostMembers:
 			err = errMembers
-		case seen[folded]:
+		case seen[folded], variant(name, known):
 			err = errTwice
-		}
-		for _, k := range known {
-			if name != k && strings.EqualFold(name, k) {
-				err = errTwice
-			}
 		}
 		found[name], seen[folded] = value, true
 		return err == nil

@@ -54,8 +54,10 @@ func compactJWS(content []byte) bool {
 // that what any library may take for a header is one.
 func hasAlgorithm(part []byte) bool {
 	part = bytes.Join(bytes.Fields(bytes.TrimRight(part, "=")), nil)
+	text := make([]byte, base64.RawURLEncoding.DecodedLen(len(part)))
 	for _, alphabet := range []*base64.Encoding{base64.RawURLEncoding, base64.RawStdEncoding} {
-		text, err := alphabet.DecodeString(string(part))
+		n, err := alphabet.Decode(text, part)
+		text := text[:n]
 		if err == nil && hasMember(firstValue(bytes.TrimPrefix(text, byteOrderMark)), "alg") {
 			return true
 		}
@@ -93,6 +95,9 @@ func jsonJWS(content []byte) bool {
 
 // firstValue returns the JSON value that a text begins with, whatever follows, or nil.
 func firstValue(text []byte) []byte {
+	if json.Valid(text) {
+		return trimSpace(text)
+	}
 	var value json.RawMessage
 	if json.NewDecoder(bytes.NewReader(text)).Decode(&value) != nil {
 		return nil
