@@ -68,6 +68,10 @@ func (s *series) median(of func(point) float64) float64 {
 func (s *series) time() float64  { return s.median(func(p point) float64 { return p.time }) }
 func (s *series) bytes() float64 { return s.median(func(p point) float64 { return p.bytes }) }
 
+func (s *series) processor() float64 {
+	return s.median(func(p point) float64 { return p.processor })
+}
+
 // share is the part of an operation that the steps of a name take.
 func (s *series) share(name string) float64 {
 	return s.median(func(p point) (sum float64) {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type step struct {
 // A point is what one visit measured, for one operation.
 type point struct {
 	time, bytes float64   // in nanoseconds, and allocated
+	processor   float64   // in nanoseconds, of all cores together
 	steps       []float64 // in nanoseconds
 }
 
@@ -106,9 +108,15 @@ func visit(u subject, n, all int) (point, error) {
 	took := make([]time.Duration, len(u.steps))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	used := processorTime()
 	err := u.repeat(n, took)
+	used = processorTime() - used
 	runtime.ReadMemStats(&after)
-	p := point{time: float64(total(took)) / float64(n), bytes: float64(after.TotalAlloc-before.TotalAlloc) / float64(n)}
+	p := point{
+		time:      float64(total(took)) / float64(n),
+		bytes:     float64(after.TotalAlloc-before.TotalAlloc) / float64(n),
+		processor: float64(used) / float64(n),
+	}
 	for _, t := range took {
 		p.steps = append(p.steps, float64(t)/float64(n))
 	}
@@ -166,6 +174,13 @@ func (u subject) share(workers, n int) error {
 	wg.Wait()
 	close(errs)
 	return <-errs
+}
+
+// processorTime is what this program has used of all cores.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // it knows this process
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func total(took []time.Duration) (sum time.Duration) {

@@ -37,6 +37,7 @@ const fleet = 100
 func (o options) writeScale(w io.Writer, r report) error {
 	var b strings.Builder
 	cores := runtime.GOMAXPROCS(0)
+	fmt.Fprintln(&b, "Times are of processors, so that what other programs use does not count; the garbage collector does.")
 	r.rates(&b, cores)
 	r.bodies(&b)
 	ops, err := o.beside()
@@ -56,7 +57,7 @@ func (o options) writeScale(w io.Writer, r report) error {
 
 // rates prints how many messages of 1 KiB are sealed, and opened, in a second.
 func (r report) rates(b *strings.Builder, cores int) {
-	head := []string{"1 KiB, in a second", "Seal: one core", fmt.Sprintf("machine (%d cores)", cores), fmt.Sprintf("fleet of %d", fleet), "private key", "core-seconds for a million",
+	head := []string{"1 KiB, in a second of processor time", "Seal: one core", fmt.Sprintf("machine (%d cores)", cores), fmt.Sprintf("fleet of %d", fleet), "private key", "core-seconds for a million",
 		"Open: one core", "machine", "fleet", "private key", "core-seconds for a million"}
 	var rows [][]string
 	for _, p := range profiles() {
@@ -67,8 +68,9 @@ func (r report) rates(b *strings.Builder, cores int) {
 				row = append(row, "", "", "", "", "")
 				continue
 			}
-			one, all, l := m.of(onCores(us, 1)).time(), m.of(onCores(us, cores)).time(), m.of(limit)
-			private := l.time() * max(l.share(stepSign), l.share(stepUnwrap))
+			one, l := m.of(onCores(us, 1)).processor(), m.of(limit)
+			all := m.of(onCores(us, cores)).processor() / float64(cores)
+			private := l.processor() * max(l.share(stepSign), l.share(stepUnwrap))
 			row = append(row, number(1e9/one), number(1e9/all), number(fleet*1e9/all), fmt.Sprintf("%.0f%%", 100*private/one), number(one*1e6/1e9))
 		}
 		rows = append(rows, row)
@@ -84,7 +86,7 @@ func (r report) bodies(b *strings.Builder) {
 		row := []string{p.title}
 		for _, op := range []string{"Seal", "Open"} {
 			for _, size := range []int{small, medium, large} {
-				row = append(row, duration(r[question{part: "scale-" + p.id, op: op, size: size}].of(onCores(us, 1)).time()))
+				row = append(row, duration(r[question{part: "scale-" + p.id, op: op, size: size}].of(onCores(us, 1)).processor()))
 			}
 		}
 		rows = append(rows, row)
