@@ -179,7 +179,7 @@ func (k *Key) verify(alg Algorithm, digest, signature []byte) bool {
 	return false
 }
 
-// inDER returns an ECDSA signature, r and s of half its octets each, as X.690 has it: a
+// inDER returns an ECDSA signature, r and s of half its bytes each, as X.690 has it: a
 // SEQUENCE of two INTEGERs, each without leading zeros but the one that tells it from a
 // negative number.
 func inDER(signature []byte) []byte {
