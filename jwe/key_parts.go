@@ -17,6 +17,7 @@ import (
 	"math/big"
 
 	"github.com/go-jose/go-jose/v4"
+
 	"github.com/sealwax/sealwax/internal/mldsa"
 	"github.com/sealwax/sealwax/internal/text"
 	"github.com/sealwax/sealwax/keyset"

@@ -9,6 +9,7 @@ import (
 	"maps"
 
 	"github.com/go-jose/go-jose/v4"
+
 	"github.com/sealwax/sealwax/keyset"
 )
 

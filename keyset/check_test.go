@@ -4,8 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealwax/sealwax/keyset"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/sealwax/sealwax/keyset"
 )
 
 func TestCheck(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealwax/sealwax/keyset"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // canary is the secret of every fake key. It must never be printed.

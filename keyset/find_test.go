@@ -4,9 +4,10 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/sealwax/sealwax/keyset"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/keyset"
 )
 
 func TestFind(t *testing.T) {

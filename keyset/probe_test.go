@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealwax/sealwax/keyset"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/keyset"
 )
 
 func TestProbe(t *testing.T) {

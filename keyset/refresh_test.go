@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealwax/sealwax/keyset"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/keyset"
 )
 
 func TestRefresh(t *testing.T) {

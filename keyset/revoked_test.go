@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealwax/sealwax/keyset"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // TestRevokedStaysRevoked takes every way that could bring a key back.

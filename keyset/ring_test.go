@@ -8,9 +8,10 @@ import (
 	"time"
 	"weak"
 
-	"github.com/sealwax/sealwax/keyset"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/keyset"
 )
 
 // TestRemovedMaterialIsReleased: the ring remembers what it was given, and not

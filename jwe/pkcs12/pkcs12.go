@@ -24,9 +24,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"software.sslmate.com/src/go-pkcs12"
+
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
-	"software.sslmate.com/src/go-pkcs12"
 )
 
 // ErrPassword is wrapped by the error of a file under another password.
