@@ -137,6 +137,7 @@ func opensAll(t *testing.T, opened []matrixResult) int {
 // the "/" of base64 wherever one occurs: in all but one of 200 messages, since the key
 // for RSA alone has 342 characters. It does not check the tag of A128CBC-HS256.
 func TestClientMastercard(t *testing.T) {
+	t.Parallel()
 	private := rsaKeys[1]()
 	sum := sha256.Sum256(spki(t, &private.PublicKey))
 	fingerprint := hex.EncodeToString(sum[:])
@@ -195,6 +196,7 @@ func firstSlashed(token string) string {
 // it made itself. It has one key both to sign and to decrypt, and one of Juspay. The
 // JWE is an object of its parts, which the caller writes and reads.
 func TestClientJuspay(t *testing.T) {
+	t.Parallel()
 	const kid = "key_1" // of both keys: the client has one
 	named := func(private *rsa.PrivateKey) *jwe.Key { return dualKey(private).WithName(kid) }
 	us, partner := named(rsaKeys[2]()), named(rsaKeys[3]())
@@ -266,6 +268,7 @@ func juspayToken(t *testing.T, object string) []byte {
 // CyberSource's client takes the kid from the subject of the certificate, not from the
 // certificate's own serial number, and opens responses.
 func TestClientCyberSource(t *testing.T) {
+	t.Parallel()
 	const kid = "1760000000000000000000"
 	private := rsaKeys[1]()
 	subject := pkix.Name{CommonName: "CyberSource_SJC_US", SerialNumber: kid}

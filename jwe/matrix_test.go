@@ -252,6 +252,7 @@ func latchset(t *testing.T, j matrixJob) (string, error) {
 // TestMatrix exchanges every case of josecases.tsv with every peer, in both
 // directions.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	quick(t)
 	cases := joseCases(t, vectors(t, "selfmade", "jose", "josecases.tsv"))
 	body := readFile(t, vectors(t, "selfmade", "body.json"))

@@ -55,6 +55,7 @@ type job struct {
 }
 
 func TestPeerNode(t *testing.T) {
+	t.Parallel()
 	quick(t)
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -68,6 +69,7 @@ func TestPeerNode(t *testing.T) {
 }
 
 func TestPeerJWCrypto(t *testing.T) {
+	t.Parallel()
 	quick(t)
 	for _, name := range []string{"/usr/bin/python3", "python3"} { // Debian's, which has Debian's packages
 		if python, err := exec.LookPath(name); err == nil && exec.Command(python, "-c", "import jwcrypto").Run() == nil {

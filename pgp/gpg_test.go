@@ -111,6 +111,7 @@ func (g *gnupg) export(fingerprint string) *pgp.Key {
 // What partners do, with the program that they do it with: several keys on both
 // sides, in every encoding, compressed or not, named or hidden.
 func TestGnuPG(t *testing.T) {
+	t.Parallel()
 	g := newGnuPG(t)
 	signers := []string{g.generate("Partner RSA", gpgRSA), g.generate("Partner ECC", gpgCurve), g.generate("Partner P-256", gpgNIST)}
 	var theirKeys []*pgp.Key
@@ -269,6 +270,7 @@ func TestGnuPG(t *testing.T) {
 
 // sq is the other implementation that partners' tools are built on.
 func TestSequoia(t *testing.T) {
+	t.Parallel()
 	peer(t, "sq")
 	dir := t.TempDir()
 	write := func(name string, data []byte) string {

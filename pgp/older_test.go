@@ -121,6 +121,7 @@ func olderPrograms(t *testing.T, dir string) map[string]olderProgram {
 // What programs that know nothing of RFC 9980 do with post-quantum certificates and
 // messages: the runbook has it as a table, which is held against each of them.
 func TestOlderPrograms(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("five other programs, and Java starts slowly")
 	}

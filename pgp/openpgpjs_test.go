@@ -87,6 +87,7 @@ func armoredPrivate(t testing.TB, k *pgp.Key) string {
 // openpgp.js is what browsers have, and the one peer with version 6 keys and
 // AEAD as RFC 9580 has it.
 func TestOpenPGPJS(t *testing.T) {
+	t.Parallel()
 	js := openpgpjs(t, "openpgp")
 	theirs := map[string]*pgp.Key{}
 	for _, kind := range []string{"rsa", "curve25519Legacy", "nistP256", "v6"} {

@@ -18,6 +18,7 @@ import (
 // rnp is the OpenPGP of Thunderbird, on Botan. It is the one peer that also
 // writes AEAD in the packet of LibrePGP, as GnuPG 2.3 and later do.
 func TestRNP(t *testing.T) {
+	t.Parallel()
 	peer(t, "rnp")
 	dir := t.TempDir()
 	home := filepath.Join(dir, "home")

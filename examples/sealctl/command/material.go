@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/sealwax/sealwax/jwe"
 	"github.com/sealwax/sealwax/keyset"
@@ -27,11 +29,31 @@ func (r *rotation) material(ctx context.Context, file string, private bool) (key
 		case !private && m.Info().Private:
 			return nil, "", fmt.Errorf("%s: key %s has its private half: it is our own, and this manifest lists the partner's keys; what the partner gets of ours is made by sealctl public", file, m.Info().ID)
 		case !private:
+			if other := r.ours(m.Info().ID); other != "" {
+				return nil, "", fmt.Errorf("%s: key %s is our own: %s lists it, and this manifest is of the partner's", file, m.Info().ID, other)
+			}
 		case !m.Info().Private:
 			return nil, "", fmt.Errorf("%s: key %s has no private half: it is a partner's, which init lists with -public, or what we hand out", file, m.Info().ID)
 		}
 	}
 	return keys, source, nil
+}
+
+// ours returns the manifest of our own keys, if it lists a key: own.json beside peer.json, and
+// shop-own.json beside shop-peer.json. In one folder there may be those of both parties.
+func (r *rotation) ours(id keyset.ID) string {
+	dir, name := filepath.Split(r.file)
+	own := filepath.Join(dir, strings.Replace(name, "peer", "own", 1))
+	file, err := os.Open(own)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	m, err := keyset.ReadManifest(file)
+	if err != nil || !m.Private || !slices.ContainsFunc(m.Keys, func(k keyset.ManifestKey) bool { return k.ID == id }) {
+		return ""
+	}
+	return own
 }
 
 func (r *rotation) inFile(file string) (keys []keyset.Material, source string, err error) {
