@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strconv"
 	"time"
 )
@@ -59,6 +60,7 @@ func (o options) beside() (rows [][]string, err error) {
 	if _, err := exec.LookPath("openssl"); errors.Is(err, exec.ErrNotFound) {
 		return nil, nil
 	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	const rounds = 5
 	for _, op := range all {
 		m := measured{{name: "Go"}, {name: "OpenSSL"}}

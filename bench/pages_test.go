@@ -76,8 +76,8 @@ func algorithms(t *testing.T, receiver envelope.Envelope, sealed []byte) string 
 	return fmt.Sprint(m.Content, " ", m.Decrypter.Algorithm, " ", m.Signers[0].Algorithm, " ", m.Waived)
 }
 
-// TestLimitIsWhole shows that the steps of the limit open what they sealed, and that a
-// message of a profile needs about as many octets.
+// TestLimitIsWhole shows that the steps of the limit take back what they made, as often as
+// they are asked to.
 func TestLimitIsWhole(t *testing.T) {
 	for _, p := range profiles() {
 		t.Run(p.id, func(t *testing.T) {

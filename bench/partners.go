@@ -57,7 +57,7 @@ func kinds() ([]kind, error) {
 	}{
 		{"PGP, RSA-2048", pgpRSA2048},
 		{"PGP, Curve25519", pgpConfig(packet.PubKeyAlgoEdDSA, 0, packet.Curve25519, false)},
-		{"PGP, ML-DSA-65+Ed25519, ML-KEM-768+X25519", pgpConfig(packet.PubKeyAlgoMldsa65Ed25519, 0, "", true)},
+		{"PGP version 6, ML-DSA-65+Ed25519 and ML-KEM-768+X25519", pgpConfig(packet.PubKeyAlgoMldsa65Ed25519, 0, "", true)},
 	} {
 		e, err := newEntity(c.Config)
 		if err != nil {

@@ -32,10 +32,11 @@ const (
 
 // A profile is a choice of algorithms, and everybody who can do it.
 type profile struct {
-	id, title string
-	peers     []string
-	compared  bool // it has its table in docs/performance.md
-	scaled    bool // it has its row in docs/scale.md
+	id, keys string // keys as docs/scale.md calls them
+	title    string
+	peers    []string
+	compared bool // it has its table in docs/performance.md
+	scaled   bool // it has its row in docs/scale.md
 
 	// build returns us and the peers for payloads of at most size octets, under the same
 	// keys each time.
@@ -81,21 +82,23 @@ var profiles = sync.OnceValue(func() []profile {
 		p.build, p.bare = builder(keys, all...), bare(keys, pgpKeys.bare)
 		return p
 	}
-	both := func(id, title string) profile { return profile{id: id, title: title, compared: true, scaled: true} }
-	scaled := func(id, title string) profile { return profile{id: id, title: title, scaled: true} }
+	both := func(id, keys, title string) profile {
+		return profile{id: id, keys: keys, title: title, compared: true, scaled: true}
+	}
+	scaled := func(id, keys string) profile { return profile{id: id, keys: keys, scaled: true} }
 	return []profile{
-		jose(both(joseRSA, "PS256, RSA-OAEP-256, A256GCM"), false, newRSA(2048), newRSA(2048), jwe.PS256, jwe.RSAOAEP256, jwe.A256GCM),
-		jose(scaled("jwe-rsa3072", "RSA-3072: PS256, RSA-OAEP-256, A256GCM"), false, newRSA(3072), newRSA(3072), jwe.PS256, jwe.RSAOAEP256, jwe.A256GCM),
-		jose(both(joseEC, "ES256, ECDH-ES+A256KW, A256GCM"), false, newP256, newP256, jwe.ES256, jwe.ECDHESA256KW, jwe.A256GCM),
-		jose(scaled("jwe-25519", "EdDSA, ECDH-ES+A256KW on X25519, A256GCM"), false, newEd25519, newX25519, jwe.EdDSA, jwe.ECDHESA256KW, jwe.A256GCM),
+		jose(both(joseRSA, "JWE, RSA-2048", "PS256, RSA-OAEP-256, A256GCM"), false, newRSA(2048), newRSA(2048), jwe.PS256, jwe.RSAOAEP256, jwe.A256GCM),
+		jose(scaled("jwe-rsa3072", "JWE, RSA-3072"), false, newRSA(3072), newRSA(3072), jwe.PS256, jwe.RSAOAEP256, jwe.A256GCM),
+		jose(both(joseEC, "JWE, P-256", "ES256, ECDH-ES+A256KW, A256GCM"), false, newP256, newP256, jwe.ES256, jwe.ECDHESA256KW, jwe.A256GCM),
+		jose(scaled("jwe-25519", "JWE, Curve25519"), false, newEd25519, newX25519, jwe.EdDSA, jwe.ECDHESA256KW, jwe.A256GCM),
 		jose(profile{id: "jwe-def", title: "RS256, RSA1_5, A128CBC-HS256, DEF", compared: true}, true, newRSA(2048), newRSA(2048), jwe.RS256, jwe.RSA1_5, jwe.A128CBCHS256),
-		pgp(both(pgpRSA, "RSA, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoRSA, 2048, "", false)),
-		pgp(scaled("pgp-rsa3072", "RSA-3072, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoRSA, 3072, "", false)),
-		pgp(scaled("pgp-p256", "P-256, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoECDSA, 0, packet.CurveNistP256, false)),
+		pgp(both(pgpRSA, "PGP, RSA-2048", "RSA, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoRSA, 2048, "", false)),
+		pgp(scaled("pgp-rsa3072", "PGP, RSA-3072"), pgpConfig(packet.PubKeyAlgoRSA, 3072, "", false)),
+		pgp(scaled("pgp-p256", "PGP, P-256"), pgpConfig(packet.PubKeyAlgoECDSA, 0, packet.CurveNistP256, false)),
 		// Curve25519 of RFC 4880, as GnuPG reads it.
-		pgp(both("pgp-25519", "Curve25519, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoEdDSA, 0, packet.Curve25519, false)),
-		pgp(both(pgpV6, "Ed25519, X25519, v6, AES-256-GCM"), pgpConfig(packet.PubKeyAlgoEd25519, 0, "", true)),
-		pgp(both("pgp-pq", "ML-DSA-65+Ed25519, ML-KEM-768+X25519, v6, AES-256-GCM"), pgpConfig(packet.PubKeyAlgoMldsa65Ed25519, 0, "", true)),
+		pgp(both("pgp-25519", "PGP, Curve25519", "Curve25519, SHA-384, AES-256 SEIPDv1"), pgpConfig(packet.PubKeyAlgoEdDSA, 0, packet.Curve25519, false)),
+		pgp(both(pgpV6, "PGP version 6, Curve25519, AEAD", "Ed25519, X25519, v6, AES-256-GCM"), pgpConfig(packet.PubKeyAlgoEd25519, 0, "", true)),
+		pgp(both("pgp-pq", "PGP version 6, ML-DSA-65+Ed25519 and ML-KEM-768+X25519, AEAD", "ML-DSA-65+Ed25519, ML-KEM-768+X25519, v6, AES-256-GCM"), pgpConfig(packet.PubKeyAlgoMldsa65Ed25519, 0, "", true)),
 	}
 })
 

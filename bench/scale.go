@@ -61,7 +61,7 @@ func (r report) rates(b *strings.Builder, cores int) {
 		"Open: one core", "machine", "fleet", "private key", "core-seconds for a million"}
 	var rows [][]string
 	for _, p := range profiles() {
-		row := []string{p.title}
+		row := []string{p.keys}
 		for _, op := range []string{"Seal", "Open"} {
 			m := r[question{part: "scale-" + p.id, op: op, size: small}]
 			if len(m) == 0 {
@@ -83,7 +83,7 @@ func (r report) bodies(b *strings.Builder) {
 	head := []string{"One core, one message", "Seal: 1 KiB", "16 KiB", "1 MiB", "Open: 1 KiB", "16 KiB", "1 MiB"}
 	var rows [][]string
 	for _, p := range profiles() {
-		row := []string{p.title}
+		row := []string{p.keys}
 		for _, op := range []string{"Seal", "Open"} {
 			for _, size := range []int{small, medium, large} {
 				row = append(row, duration(r[question{part: "scale-" + p.id, op: op, size: size}].of(onCores(us, 1)).processor()))
