@@ -43,7 +43,7 @@ func (k pgpKeys) bare(size int) (seal, open []step, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	const around = 150 // octets of packets that are neither payload, nor signature, nor wrapped key
+	const around = 150 // bytes of packets that are neither payload, nor signature, nor wrapped key
 	in := payload(size)
 	n := size + around + len(sign.made)
 	plain, body := make([]byte, n, n+aes.BlockSize), make([]byte, n) // of the cipher, and what comes of it

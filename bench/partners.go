@@ -117,7 +117,7 @@ func (o options) partners() (rows [][]string, err error) {
 	return rows, nil
 }
 
-// of returns the octets for each of n partners: the keys, the rings, and the envelopes.
+// of returns the bytes for each of n partners: the keys, the rings, and the envelopes.
 func (k kind) of(n int) (each [3]float64, err error) {
 	own, err := k.own()
 	if err != nil {
@@ -160,7 +160,7 @@ func (k kind) of(n int) (each [3]float64, err error) {
 	return each, err
 }
 
-// grown makes n of something, and returns by how many octets each has made the heap grow.
+// grown makes n of something, and returns by how many bytes each has made the heap grow.
 func grown[T any](n int, one func() (T, error)) (each float64, all []T, err error) {
 	heap := func() float64 {
 		runtime.GC()

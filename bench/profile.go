@@ -38,7 +38,7 @@ type profile struct {
 	compared bool // it has its table in docs/performance.md
 	scaled   bool // it has its row in docs/scale.md
 
-	// build returns us and the peers for payloads of at most size octets, under the same
+	// build returns us and the peers for payloads of at most size bytes, under the same
 	// keys each time.
 	build func(size int) ([]implementation, error)
 
