@@ -5,6 +5,9 @@ import "strings"
 // RevokeIn revokes a key in bytes, as a Step does it in those of a store.
 var RevokeIn = revokeIn
 
+// PublishedSource is the source of a key that came by publication.
+var PublishedSource = publishedSource
+
 // RuleTable returns the rules as the package documentation lists them.
 func RuleTable() string {
 	var b strings.Builder

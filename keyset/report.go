@@ -128,9 +128,9 @@ func (p *Report) merges(now time.Time) error {
 // counted itself counts as well, unless the ring was opened only to edit states; see
 // [Manifest.Open].
 //
-// It returns an error, and takes in none, if a report has no name or no time, or is
-// more than five minutes ahead of our clock. Times in it that are ahead of its own
-// are cut to that.
+// It returns an error, and takes in none, if a report has no name or no time, is more
+// than five minutes ahead of our clock, or differs from another of the same replica and the
+// same time. Times in it that are ahead of its own are cut to that.
 func (r *Ring) Merge(reports ...Report) error {
 	for _, p := range reports {
 		if err := p.merges(clock()); err != nil {
@@ -143,8 +143,13 @@ func (r *Ring) Merge(reports ...Report) error {
 			all = make(map[string]Report, len(reports))
 		}
 		for _, p := range reports {
-			if old, ok := all[p.Replica]; !ok || p.Made.After(old.Made) {
-				all[p.Replica] = p.normal(cur.set.format)
+			p = p.normal(cur.set.format)
+			old, known := all[p.Replica]
+			if known && p.Made.Equal(old.Made) && !p.equal(old) {
+				return nil, fmt.Errorf("keyset: two reports of replica %.64q of %s differ: which of them is true, nobody can say", p.Replica, stamp(p.Made))
+			}
+			if !known || p.Made.After(old.Made) {
+				all[p.Replica] = p
 			}
 		}
 		next := *cur
@@ -153,11 +158,23 @@ func (r *Ring) Merge(reports ...Report) error {
 	})
 }
 
+// equal reports whether two reports are written alike.
+func (p Report) equal(q Report) bool {
+	a, errA := json.Marshal(p)
+	b, errB := json.Marshal(q)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
 // normal returns p with IDs in the spelling of this package, and no times ahead of its own.
+// What it says of one key in two spellings counts together.
 func (p Report) normal(f Format) Report {
 	uses := make(map[ID]Usage, len(p.Usage))
 	for id, u := range p.Usage {
-		uses[normal(f, id)] = u.until(p.Made)
+		u, name := u.until(p.Made), normal(f, id)
+		if other, ok := uses[name]; ok {
+			u = u.and(other)
+		}
+		uses[name] = u
 	}
 	p.Usage = uses
 	return p

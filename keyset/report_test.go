@@ -170,6 +170,29 @@ func TestMergeErrors(t *testing.T) {
 	}
 }
 
+// What a report says of one key in two spellings counts together: whichever was read last
+// made a key idle that is in use.
+func TestMergeCountsEverySpelling(t *testing.T) {
+	now, id := time.Now(), keyset.ID(strings.Repeat("AB", 20))
+	old := keyset.Usage{Since: now.Add(-40 * day)}
+	used := keyset.Usage{Since: now.Add(-40 * day), Opened: 1, LastOpened: now.Add(-day)}
+	for range 100 { // the order of a map is another each time
+		r := editing(t, ownCert, [3]string{"CD", "active"}, [3]string{string(id), "retiring"})
+		require.NoError(t, r.Merge(reportOf("1", now, map[keyset.ID]keyset.Usage{
+			"CD": used, id: old, keyset.ID(strings.ToLower(string(id))): used})))
+		require.ErrorIs(t, r.Remove(id, 7*day), keyset.ErrBusy)
+	}
+}
+
+func TestMergeRefusesTwoReportsOfOneTime(t *testing.T) {
+	now := time.Now()
+	one := reportOf("1", now, map[keyset.ID]keyset.Usage{"A": {Since: now.Add(-day)}})
+	r := newRing(t, ownCert.in(keyset.Active, "A"))
+	require.NoError(t, r.Merge(one, one))
+	assert.ErrorContains(t, r.Merge(reportOf("1", now, map[keyset.ID]keyset.Usage{"A": {Since: now}})), "differ")
+	require.NoError(t, r.Merge(one), "again")
+}
+
 // What a process counted before it ended is folded in when its replica starts again.
 func TestResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
