@@ -23,6 +23,9 @@ func ReadInner(in []byte, maxSize int64, run int) (*Inner, error) {
 	return m, err
 }
 
+// NewRunReader returns a Reader of in that comes in runs of the given size.
+func NewRunReader(in []byte, run int) *Reader { return newRunReader(runs(in, run)) }
+
 type writer func([]byte)
 
 func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }

@@ -292,3 +292,43 @@ func FuzzInner(f *testing.F) {
 		}
 	})
 }
+
+// The grammar of what is around: session keys, data, and nothing after it. It is the same in
+// memory and streamed, and what was read is read again when it is written.
+func FuzzEncrypted(f *testing.F) {
+	session, data := pkt(openpgp.TagPKESK, []byte("session")), pkt(openpgp.TagSEIPD, []byte("data"))
+	for _, in := range [][][]byte{
+		{session, data}, {pkt(openpgp.TagSKESK, []byte{4}), data}, {pkt(openpgp.TagMarker, []byte("PGP")), session, data, pkt(openpgp.TagPadding, []byte{1})},
+		{session, partial(openpgp.TagSEIPD, 2, []byte("data in parts"))}, {session, data, data}, {session}, {data, session},
+		{session, {0x80 | openpgp.TagSED<<2 | 3}, []byte("to the end")}, {pkt(openpgp.TagAEAD, nil)}, {literal("x")},
+	} {
+		f.Add(bytes.Join(in, nil), uint16(3))
+	}
+	read := func(in *openpgp.Reader) (e *openpgp.Encrypted, body []byte, err error) {
+		if e, err = openpgp.ReadEncrypted(in); err != nil {
+			return nil, nil, err
+		}
+		if body, err = io.ReadAll(e.Body); err == nil {
+			err = e.End()
+		}
+		return e, body, err
+	}
+	f.Fuzz(func(t *testing.T, in []byte, run uint16) {
+		e, body, err := read(openpgp.NewReader(in))
+		s, streamed, streamErr := read(openpgp.NewRunReader(in, 1+int(run)))
+		require.Equal(t, fmt.Sprint(err), fmt.Sprint(streamErr), "in runs of %d", 1+int(run))
+		if err != nil {
+			return
+		}
+		require.Equal(t, fmt.Sprint(e.Tag, e.Sessions, e.Passwords, body), fmt.Sprint(s.Tag, s.Sessions, s.Passwords, streamed))
+		var again []byte
+		for _, p := range e.Sessions {
+			again = append(again, p.Encode()...)
+		}
+		w, written, err := read(openpgp.NewReader(append(again, pkt(e.Tag, body)...)))
+		if len(e.Sessions) != 0 || e.Passwords == 0 {
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprint(e.Tag, e.Sessions, body), fmt.Sprint(w.Tag, w.Sessions, written))
+		}
+	})
+}
