@@ -91,7 +91,7 @@ func exactDigests(m envelope.Replays) []string {
 	for i := range d {
 		other := d
 		other[i] ^= 1
-		r.says(true, fmt.Sprintf("a digest that differs in octet %d", i), other)
+		r.says(true, fmt.Sprintf("a digest that differs in byte %d", i), other)
 	}
 	r.says(true, "a digest of zeros and line ends", [32]byte{0, '\r', '\n', 0})
 	return r.report

@@ -366,7 +366,7 @@ func streaming(a, b Party) []string {
 		out.Reset()
 		m, err = to.OpenTo(bg, &out, bytes.NewReader(tampered))
 		r.add(err == nil && bytes.Equal(out.Bytes(), payload) || err != nil && m == nil && out.Len() == 0,
-			"octet %d changed: %d bytes reached dst, error %v", i*len(whole)/10, out.Len(), reason(err))
+			"byte %d changed: %d bytes reached dst, error %v", i*len(whole)/10, out.Len(), reason(err))
 	}
 	out.Reset()
 	_, err = to.OpenTo(bg, &out, bytes.NewReader(whole[:len(whole)-10]))

@@ -24,7 +24,7 @@ func (r *report) rejects(p Party, sealed []byte, what string, want ...envelope.R
 func damaged(good []byte) map[string][]byte {
 	return map[string][]byte{
 		"empty":         nil,
-		"one octet":     {'x'},
+		"one byte":      {'x'},
 		"text":          []byte("hello, world"),
 		"half":          good[:len(good)/2],
 		"without end":   good[:len(good)-max(1, len(good)/20)],
@@ -50,15 +50,15 @@ func rejections(a, b Party) []string {
 		m, err := b.Envelope.Open(bg, tampered)
 		switch {
 		case err == nil:
-			r.add(string(m.Payload) == "{}", "octet %d changed: another payload", i)
+			r.add(string(m.Payload) == "{}", "byte %d changed: another payload", i)
 		case errors.Is(err, envelope.ErrRejected):
 			changed++
-			r.add(m == nil, "octet %d changed: a Message beside an error", i)
+			r.add(m == nil, "byte %d changed: a Message beside an error", i)
 		default:
-			r.add(false, "octet %d changed: %v", i, err)
+			r.add(false, "byte %d changed: %v", i, err)
 		}
 	}
-	r.add(changed > 50, "of 100 changed octets only %d are noticed", changed)
+	r.add(changed > 50, "of 100 changed bytes only %d are noticed", changed)
 	_, err = b.Envelope.Open(bg, good)
 	r.add(err == nil, "the good message no longer opens: %v", reason(err))
 	return r

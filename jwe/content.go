@@ -82,7 +82,7 @@ func (t *sealedToken) checkSizes(long bool) error {
 	switch {
 	case len(t.iv) == longIV && t.header.enc.gcm() && long:
 	case len(t.iv) == longIV && t.header.enc.gcm():
-		return envelope.Reject(envelope.Forbidden, errors.New("an IV of 16 octets with GCM, which RFC 7518, Section 5.3, does not have, and InsecureLongIV can permit"))
+		return envelope.Reject(envelope.Forbidden, errors.New("an IV of 16 bytes with GCM, which RFC 7518, Section 5.3, does not have, and InsecureLongIV can permit"))
 	case len(t.iv) != want.iv:
 		return envelope.Reject(envelope.Malformed, errors.New("IV of the wrong size"))
 	}

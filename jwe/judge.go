@@ -224,5 +224,5 @@ func (j *judge) otherSalt(s *signature, k *Key) *exchange.Refusal {
 		return nil
 	}
 	return &exchange.Refusal{Reason: envelope.Forbidden, Cause: fmt.Errorf(
-		"the signature is good, but its salt is not as long as its hash: RFC 7518, Section 3.5, asks for %d octets", s.header.alg.hash().Size())}
+		"the signature is good, but its salt is not as long as its hash: RFC 7518, Section 3.5, asks for %d bytes", s.header.alg.hash().Size())}
 }

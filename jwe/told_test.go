@@ -90,7 +90,7 @@ func TestWhatTheHeaderAsksForIsTold(t *testing.T) {
 		"unknown":   {s.inner(t, signES256(t, s.sign, `{"alg":"my-secret"}`, "{}")), envelope.Forbidden, "which is not registered"},
 		"none":      {s.inner(t, signES256(t, s.sign, `{"alg":"none"}`, "{}")), envelope.Forbidden, "none"},
 		"iat":       {s.inner(t, signES256(t, s.sign, `{"alg":"ES256","iat":1795601515000}`, "{}")), envelope.OutOfTime, `"iat" is in milliseconds`},
-		"salt":      {s.inner(t, signPSS(t, s.signRSA, 20, `{"alg":"PS256"}`, "{}")), envelope.Forbidden, "asks for 32 octets"},
+		"salt":      {s.inner(t, signPSS(t, s.signRSA, 20, `{"alg":"PS256"}`, "{}")), envelope.Forbidden, "asks for 32 bytes"},
 	} {
 		cause := causeOf(t, e, tt.token, tt.reason)
 		assert.Contains(t, cause, tt.want, name)

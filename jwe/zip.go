@@ -50,7 +50,7 @@ func (e *Envelope) inflate(content []byte) (space *[]byte, out []byte, err error
 		n += copy((*space)[n:], run)
 		switch {
 		case err == io.EOF && r.Trailing():
-			return space, nil, envelope.Reject(envelope.Malformed, errors.New("octets after the end of what is compressed"))
+			return space, nil, envelope.Reject(envelope.Malformed, errors.New("bytes after the end of what is compressed"))
 		case err == io.EOF:
 			return space, (*space)[:n], nil
 		case errors.Is(err, inflate.ErrTables):
