@@ -47,6 +47,7 @@ func TestCodeBlocks(t *testing.T) {
 		"go install github.com/sealwax/sealwax/examples/sealctl@latest",
 		"go mod init example.com/bank && go get github.com/sealwax/sealwax/pgp github.com/sealwax/sealwax/jwe",
 		"bash .ci/run",
+		"GOEXPERIMENT=runtimesecret go build ./examples/quickstart/server", // what it does is tested in .ci/run
 		"bash .ci/release dist linux/amd64",
 		`git tag -s v0.1.0 -m "sealwax v0.1.0" && git push origin v0.1.0`, // the owner
 		`for m in envelope/valkey jwe/pkcs12 keyset/awskms keyset/etcd keyset/gcpkms keyset/gocloud keyset/pkcs11 keyset/vault; do git tag -s $m/v0.1.0 -m "$m v0.1.0"; done && git push origin --tags`,

@@ -9,6 +9,7 @@ import (
 	josecipher "github.com/go-jose/go-jose/v4/cipher"
 
 	"github.com/sealwax/sealwax/envelope"
+	"github.com/sealwax/sealwax/internal/secret"
 )
 
 // sizes are those of a content encryption, in bytes: RFC 7518, Sections 5.2
@@ -38,6 +39,10 @@ func (a Algorithm) gcm() bool { return a == A128GCM || a == A192GCM || a == A256
 // aead returns the content encryption under a key of the right size, for an IV
 // that was checked.
 func (a Algorithm) aead(key []byte, iv int) (cipher.AEAD, error) {
+	return secret.Value(func() (cipher.AEAD, error) { return a.newAEAD(key, iv) })
+}
+
+func (a Algorithm) newAEAD(key []byte, iv int) (cipher.AEAD, error) {
 	if len(key) != a.sizes().key || len(key) == 0 {
 		return nil, errors.New("content key of the wrong size")
 	}

@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/subtle"
+
+	"github.com/sealwax/sealwax/internal/secret"
 )
 
 // RSAES-PKCS1-v1_5 must be no oracle: RFC 7516, Section 11.5, RFC 3218. Whether
@@ -40,8 +42,10 @@ func conforming(found []byte, padded, size int) (key []byte, conforms int) {
 	return key, conforms
 }
 
-func randomKey(size int) []byte {
-	key := make([]byte, size)
-	rand.Read(key)
+func randomKey(size int) (key []byte) {
+	secret.Do(func() {
+		key = make([]byte, size)
+		rand.Read(key)
+	})
 	return key
 }

@@ -14,6 +14,8 @@ import (
 	"io"
 
 	josecipher "github.com/go-jose/go-jose/v4/cipher"
+
+	"github.com/sealwax/sealwax/internal/secret"
 )
 
 // oaepHash is that of RSAES-OAEP and of its MGF1: RFC 7518, Section 4.3. SHA-1
@@ -49,6 +51,10 @@ type wrapped struct {
 // wrap encrypts the content key of one message to k. For ECDH-ES without key
 // wrapping, it makes another.
 func (k *Key) wrap(alg, enc Algorithm, content []byte) (wrapped, error) {
+	return secret.Value(func() (wrapped, error) { return k.wrapped(alg, enc, content) })
+}
+
+func (k *Key) wrapped(alg, enc Algorithm, content []byte) (wrapped, error) {
 	w := wrapped{content: content}
 	if k.kind != kindRSA {
 		return w, k.wrapAgreed(&w, alg, enc)
@@ -157,6 +163,14 @@ func (r *recipient) fits(k *Key) bool {
 // whether it is right. For RSA1_5, it is a random one if it does not. An error is that
 // of a key service.
 func (r *recipient) unwrap(ctx context.Context, k *Key, enc Algorithm) (key []byte, conforms int, err error) {
+	if k.remote() != nil {
+		return r.unwrapped(ctx, k, enc)
+	}
+	secret.Do(func() { key, conforms, err = r.unwrapped(ctx, k, enc) })
+	return key, conforms, err
+}
+
+func (r *recipient) unwrapped(ctx context.Context, k *Key, enc Algorithm) (key []byte, conforms int, err error) {
 	alg := r.header.alg
 	if alg == RSA1_5 {
 		return k.decryptRSA15(ctx, r.key, enc.sizes().key)

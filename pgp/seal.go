@@ -16,6 +16,7 @@ import (
 	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/internal/openpgp/cert"
 	"github.com/sealwax/sealwax/internal/openpgp/seipd"
+	"github.com/sealwax/sealwax/internal/secret"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -287,9 +288,11 @@ func onePass(k *cert.Component, sig *packet.Signature, last bool) *packet.OnePas
 }
 
 // newSessionKey returns the key of one message.
-func newSessionKey() cert.SessionKey {
-	sk := cert.SessionKey{Cipher: cert.SealCipher, Key: make([]byte, cert.SealCipher.KeySize())}
-	rand.Read(sk.Key)
+func newSessionKey() (sk cert.SessionKey) {
+	secret.Do(func() {
+		sk = cert.SessionKey{Cipher: cert.SealCipher, Key: make([]byte, cert.SealCipher.KeySize())}
+		rand.Read(sk.Key)
+	})
 	return sk
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/secret"
 )
 
 // newPart reads a key packet and unlocks it.
@@ -39,7 +40,8 @@ func newPart(p openpgp.Packet, passphrase []byte) (Part, error) {
 			if passphrase == nil {
 				return Part{}, fmt.Errorf("key %s: %w", Fingerprint(k.pub), ErrLocked)
 			}
-			if err := unlock(key, passphrase); err != nil {
+			var err error
+			if secret.Do(func() { err = unlock(key, passphrase) }); err != nil {
 				return Part{}, fmt.Errorf("key %s: %w", Fingerprint(k.pub), err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealwax/sealwax/internal/openpgp"
 	remotely "github.com/sealwax/sealwax/internal/remote"
+	"github.com/sealwax/sealwax/internal/secret"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -98,12 +99,14 @@ type SessionKey struct {
 }
 
 // RandomSessionKey is the substitute for one that did not decrypt, for AES-256.
-func RandomSessionKey(version int) SessionKey {
-	sk := SessionKey{packet.CipherAES256, make([]byte, packet.CipherAES256.KeySize())}
+func RandomSessionKey(version int) (sk SessionKey) {
+	secret.Do(func() {
+		sk = SessionKey{packet.CipherAES256, make([]byte, packet.CipherAES256.KeySize())}
+		rand.Read(sk.Key)
+	})
 	if version == 6 {
 		sk.Cipher = 0
 	}
-	rand.Read(sk.Key)
 	return sk
 }
 
@@ -111,6 +114,14 @@ func RandomSessionKey(version int) SessionKey {
 // is a random session key, and nothing says how far decryption came. An error
 // is that of a key service.
 func (s *SessionPacket) Unwrap(ctx context.Context, k *Component) (sk SessionKey, conforms bool, err error) {
+	if k.Remote != nil {
+		return s.unwrap(ctx, k)
+	}
+	secret.Do(func() { sk, conforms, err = s.unwrap(ctx, k) })
+	return sk, conforms, err
+}
+
+func (s *SessionPacket) unwrap(ctx context.Context, k *Component) (sk SessionKey, conforms bool, err error) {
 	if s.IsRSA() {
 		return s.unwrapRSA(ctx, k)
 	}
@@ -263,8 +274,9 @@ func (k *Component) testDecryption(ctx context.Context, key []byte) error {
 
 // Wrap encrypts a session key to k, and writes the packet of version 3 or 6.
 func (k *Component) Wrap(w io.Writer, sk SessionKey, version int) error {
-	return guard(func() error {
-		return packet.SerializeEncryptedKeyAEAD(w, k.Public, sk.Cipher, version == 6, sk.Key, nil)
+	return guard(func() (err error) {
+		secret.Do(func() { err = packet.SerializeEncryptedKeyAEAD(w, k.Public, sk.Cipher, version == 6, sk.Key, nil) })
+		return err
 	})
 }
 

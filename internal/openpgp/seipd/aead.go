@@ -12,6 +12,8 @@ import (
 	"github.com/ProtonMail/go-crypto/eax"
 	"github.com/ProtonMail/go-crypto/ocb"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/sealwax/sealwax/internal/secret"
 )
 
 // Chunk sizes of AEAD are 2^(6+byte). RFC 9580, Section 5.13.2, ends at 16.
@@ -34,6 +36,10 @@ type chunks struct {
 
 // chunks derives the keys of a body.
 func (h *Header) chunks(sessionKey []byte) (*chunks, error) {
+	return secret.Value(func() (*chunks, error) { return h.newChunks(sessionKey) })
+}
+
+func (h *Header) newChunks(sessionKey []byte) (*chunks, error) {
 	if len(sessionKey) != h.Cipher.KeySize() {
 		return nil, ErrIntegrity
 	}

@@ -11,7 +11,13 @@ import (
 	"sync"
 
 	"github.com/sealwax/sealwax/internal/scratch"
+	"github.com/sealwax/sealwax/internal/secret"
 )
+
+// newBlock returns AES under a session key.
+func newBlock(key []byte) (cipher.Block, error) {
+	return secret.Value(func() (cipher.Block, error) { return aes.NewCipher(key) })
+}
 
 // Large is where it pays to work on two cores, in bytes.
 const Large = 64 << 10
@@ -20,7 +26,7 @@ const Large = 64 << 10
 // is decrypted, and the code that detects modifications is computed over all of
 // it, whatever it holds.
 func openCFB(pool *scratch.Pool, key, body []byte, overwrite bool) ([]byte, error) {
-	block, err := aes.NewCipher(key)
+	block, err := newBlock(key)
 	if err != nil || len(body) < cfbPrefix+cfbCode {
 		return nil, ErrIntegrity
 	}
@@ -105,7 +111,7 @@ type cfbStream struct {
 }
 
 func newCFBStream(key []byte, body io.Reader) (*cfbStream, error) {
-	block, err := aes.NewCipher(key)
+	block, err := newBlock(key)
 	if err != nil {
 		return nil, ErrIntegrity
 	}

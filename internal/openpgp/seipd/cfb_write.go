@@ -42,7 +42,7 @@ type cfbWriter struct {
 const cfbBlock = 6 << 10
 
 func newCFBWriter(pool *scratch.Pool, dst io.Writer, key []byte) (*cfbWriter, error) {
-	block, err := aes.NewCipher(key)
+	block, err := newBlock(key)
 	if err != nil {
 		return nil, err
 	}
