@@ -42,6 +42,9 @@ func TestSessionKeysAreErased(t *testing.T) {
 		work(t, dir)
 		return
 	}
+	if testing.Short() {
+		t.Skip("makes keys of RSA for some seconds")
+	}
 	dir := t.TempDir()
 	ours, theirs := make(map[string]any), make(map[string]any)
 	for _, alg := range []pgp.Algorithm{pgp.RSA3072, pgp.Curve25519} {
