@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealwax/sealwax/internal/seeds"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -62,3 +63,5 @@ func FuzzReports(f *testing.F) {
 		}
 	})
 }
+
+func TestSeeds(t *testing.T) { seeds.Told(t) }

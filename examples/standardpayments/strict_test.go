@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	payments "github.com/sealwax/sealwax/examples/standardpayments"
+	"github.com/sealwax/sealwax/internal/seeds"
 )
 
 // An order has a field of every shape.
@@ -148,3 +149,5 @@ func FuzzDecode(f *testing.F) {
 		require.Equal(t, string(written), string(rewritten))
 	})
 }
+
+func TestSeeds(t *testing.T) { seeds.Told(t) }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealwax/sealwax/internal/base64url"
+	"github.com/sealwax/sealwax/internal/seeds"
 )
 
 var strict = base64.RawURLEncoding.Strict()
@@ -137,3 +138,5 @@ func BenchmarkBase64(b *testing.B) {
 		}
 	}
 }
+
+func TestSeeds(t *testing.T) { seeds.Told(t) }

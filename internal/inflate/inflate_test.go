@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealwax/sealwax/internal/inflate"
+	"github.com/sealwax/sealwax/internal/seeds"
 )
 
 type reader interface{ Next() ([]byte, error) }
@@ -224,3 +225,5 @@ func BenchmarkTables(b *testing.B) {
 		run(fmt.Sprint(n), Tables(1<<20, n))
 	}
 }
+
+func TestSeeds(t *testing.T) { seeds.Told(t) }

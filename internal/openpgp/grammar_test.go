@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealwax/sealwax/internal/openpgp"
+	"github.com/sealwax/sealwax/internal/seeds"
 )
 
 func pkt(tag byte, body ...[]byte) []byte {
@@ -332,3 +333,5 @@ func FuzzEncrypted(f *testing.F) {
 		}
 	})
 }
+
+func TestSeeds(t *testing.T) { seeds.Told(t) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/sealwax/sealwax/internal/seeds"
 	"github.com/sealwax/sealwax/internal/text"
 )
 
@@ -46,3 +47,5 @@ func FuzzCut(f *testing.F) {
 		assert.NotContains(t, got, "\n")
 	})
 }
+
+func TestSeeds(t *testing.T) { seeds.Told(t) }
