@@ -23,9 +23,10 @@ type options struct {
 	progress io.Writer
 }
 
-// A page is a document whose tables come from here.
+// A page is a document whose tables come from here, or a part of one.
 type page struct {
 	file  string
+	mark  string // of where they stand
 	asked func() []asked
 	write func(o options, w io.Writer, r report) error
 }
@@ -38,8 +39,9 @@ type asked struct {
 
 func pages() map[string]page {
 	return map[string]page{
-		"performance": {"performance.md", performance, options.writePerformance},
-		"scale":       {"scale.md", scale, options.writeScale},
+		"performance": {"performance.md", "bench", performance, options.writePerformance},
+		"cost":        {"performance.md", "bench cost", cost, options.writeCost},
+		"scale":       {"scale.md", "bench", scale, options.writeScale},
 	}
 }
 
@@ -54,7 +56,7 @@ func main() {
 	})
 	update := flag.Bool("update", false, "write the tables to the page in the folder docs")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags] performance|scale")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags] performance|cost|scale")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -89,23 +91,21 @@ func (o options) make(p page, update bool, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if text, err = replaced(text, out.Bytes()); err != nil {
+	if text, err = p.replaced(text, out.Bytes()); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return os.WriteFile(file, text, 0o644)
 }
 
-// The marks around the tables of a page.
-const beginMark, endMark = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
-
 // replaced replaces what is between the marks.
-func replaced(text, tables []byte) ([]byte, error) {
-	before, rest, ok1 := strings.Cut(string(text), beginMark)
-	_, after, ok2 := strings.Cut(rest, endMark)
+func (p page) replaced(text, tables []byte) ([]byte, error) {
+	begin, end := "<!-- "+p.mark+": begin -->\n", "<!-- "+p.mark+": end -->\n"
+	before, rest, ok1 := strings.Cut(string(text), begin)
+	_, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
 		return nil, errors.New("it has no marks")
 	}
-	return []byte(before + beginMark + "\n" + strings.TrimSpace(string(tables)) + "\n\n" + endMark + after), nil
+	return []byte(before + begin + "\n" + strings.TrimSpace(string(tables)) + "\n\n" + end + after), nil
 }
 
 func (o options) measured(all []asked) (report, error) {

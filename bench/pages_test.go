@@ -114,17 +114,17 @@ func TestPages(t *testing.T) {
 
 // TestMarks replaces tables in a page.
 func TestMarks(t *testing.T) {
-	before := "a\n" + beginMark + "old\n" + endMark + "b\n"
-	got, err := replaced([]byte(before), []byte("\nnew\n"))
+	p := page{mark: "here"}
+	got, err := p.replaced([]byte("a\n<!-- here: begin -->\nold\n<!-- here: end -->\nb\n"), []byte("\nnew\n"))
 	require.NoError(t, err)
-	assert.Equal(t, "a\n"+beginMark+"\nnew\n\n"+endMark+"b\n", string(got))
-	_, err = replaced([]byte("a"), nil)
+	assert.Equal(t, "a\n<!-- here: begin -->\n\nnew\n\n<!-- here: end -->\nb\n", string(got))
+	_, err = p.replaced([]byte("a"), nil)
 	assert.Error(t, err)
-	for _, p := range pages() {
+	for name, p := range pages() {
 		text, err := os.ReadFile(filepath.Join("..", "docs", p.file))
 		require.NoError(t, err)
-		_, err = replaced(text, nil)
-		assert.NoError(t, err, p.file)
+		_, err = p.replaced(text, nil)
+		assert.NoError(t, err, name)
 	}
 }
 

@@ -53,6 +53,7 @@ func TestCodeBlocks(t *testing.T) {
 		`for m in envelope/valkey jwe/pkcs12 keyset/awskms keyset/etcd keyset/gcpkms keyset/gocloud keyset/pkcs11 keyset/vault; do git tag -s $m/v0.1.0 -m "$m v0.1.0"; done && git push origin --tags`,
 		"cd keyset/modeltest && go test -run 'TestSearch$' -timeout 24h -v -search.large", // a night
 		"go run -C bench . -update performance", // minutes of a quiet machine; its tests run it for a moment
+		"go run -C bench . -update cost",
 		"go run -C bench . -update scale",
 		"kubectl create configmap bank-manifests --from-file=own.json --from-file=peer.json --dry-run=client -o yaml | kubectl apply -f -", // a cluster
 		`kubectl annotate pods -l app=bank --overwrite example.com/looked="$(date +%s)"`,
