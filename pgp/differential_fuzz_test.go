@@ -51,7 +51,7 @@ func FuzzAgainstGoCrypto(f *testing.F) {
 		{ops, lit, sig, rawPacket(21, []byte("padding"))}, {ops, rawPacket(60, nil), lit, sig}, {ops, lit, sig, rawPacket(13, []byte("x"))},
 		{ops, rawPacket(11, append([]byte("t\x00\x00\x00\x00\x00"), body...)), sig}, {ops, rawPacket(11, append([]byte("l\x00\x00\x00\x00\x00"), body...)), sig},
 		{ops, lit, dated(time.Now().Add(72*time.Hour), nil)}, {ops, lit, dated(time.Now().Add(-10*365*24*time.Hour), nil)},
-		{ops, lit, dated(time.Now(), func(s *packet.Signature) { s.SigLifetimeSecs = ptr(uint32(1)) })},
+		{ops, lit, dated(time.Now().Add(-24*time.Hour), func(s *packet.Signature) { s.SigLifetimeSecs = ptr(uint32(60)) })},
 		{ops, lit, dated(time.Now(), func(s *packet.Signature) {
 			s.Notations = []*packet.Notation{{Name: "x@x.example", Value: []byte("y"), IsCritical: true, IsHumanReadable: true}}
 		})},
