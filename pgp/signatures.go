@@ -98,10 +98,16 @@ var errSalt = errors.New("the signature is not announced with its salt")
 // announcedSalts lists the salts in one-pass signatures of version 6: each must be
 // that of its signature (RFC 9580, Section 5.4).
 func announcedSalts(onePass []openpgp.Packet) map[string]bool {
-	salts := map[string]bool{}
+	var salts map[string]bool
 	for _, p := range onePass {
+		if len(p.Body) == 0 || p.Body[0] != 6 { // the version
+			continue
+		}
 		if parsed, err := cert.Parse(p); err == nil {
 			if o, ok := parsed.(*packet.OnePassSignature); ok && o.Version == 6 {
+				if salts == nil {
+					salts = map[string]bool{}
+				}
 				salts[string(o.Salt)] = true
 			}
 		}
@@ -125,42 +131,53 @@ func (e *Envelope) signers(c *exchange.Call, one *signature) (found []exchange.S
 	if one.name == "" {
 		match = func(k *cert.Component) bool { return k.Sign && k.Public.PubKeyAlgo == one.sig.PubKeyAlgo }
 	}
-	var others []exchange.Signer[*cert.Component]
-	each := func(s *keyset.Set, own bool) {
-		for k := range s.All() {
+	sides := [...]struct {
+		set *keyset.Set
+		own bool
+	}{{c.Own, true}, {c.Peer, false}}
+	for _, side := range sides {
+		for k := range side.set.All() {
 			key, ok := k.Material.(*Key)
 			if !ok {
-				if one.name != "" && !own && strings.HasSuffix(string(k.ID()), one.name) { // only the ID is left of it
+				if one.name != "" && !side.own && strings.HasSuffix(string(k.ID()), one.name) { // only the ID is left of it
 					found = append(found, exchange.Signer[*cert.Component]{Key: k, Revoked: true, Named: true})
 				}
 				continue
 			}
-			for _, p := range e.table(key, own) {
-				signer := signerOf(k, p, own, one)
-				switch {
-				case match(p):
-					found = append(found, signer)
-				case own || signer.Revoked:
-					others = append(others, signer)
+			for _, p := range e.table(key, side.own) {
+				if match(p) {
+					found = append(found, signerOf(k, p, side.own, one))
 				}
 			}
 		}
 	}
-	each(c.Own, true)
-	each(c.Peer, false)
-	for _, o := range others {
-		if slices.ContainsFunc(found, func(s exchange.Signer[*cert.Component]) bool { return s.Material == o.Material }) {
-			o.Named = false
-			found = append(found, o)
+	same := func(p *cert.Component) bool {
+		return slices.ContainsFunc(found, func(s exchange.Signer[*cert.Component]) bool { return s.Material == p.Material })
+	}
+	for _, side := range sides {
+		for k := range side.set.All() {
+			key, ok := k.Material.(*Key)
+			if !ok {
+				continue
+			}
+			for _, p := range e.table(key, side.own) {
+				if (side.own || revoked(k, p)) && !match(p) && same(p) {
+					o := signerOf(k, p, side.own, one)
+					o.Named = false
+					found = append(found, o)
+				}
+			}
 		}
 	}
 	return found
 }
 
+func revoked(k keyset.Key, p *cert.Component) bool { return k.State == keyset.Revoked || p.Revoked }
+
 func signerOf(k keyset.Key, p *cert.Component, own bool, one *signature) exchange.Signer[*cert.Component] {
 	s := exchange.Signer[*cert.Component]{
 		Key: k, Part: p, Material: p.Material, Algorithm: p.Name + "/" + cert.HashName(one.sig.Hash), PostQuantum: p.PostQuantum(), Cost: exchange.Cost(p.Cost(keyset.Signing)),
-		Own: own, Revoked: k.State == keyset.Revoked || p.Revoked, Named: one.name != "",
+		Own: own, Revoked: revoked(k, p), Named: one.name != "",
 		Windows: []exchange.Window{{NotBefore: p.NotBefore, NotAfter: p.NotAfter}, {NotBefore: k.NotBefore, NotAfter: k.NotAfter}},
 	}
 	if !p.Primary {
