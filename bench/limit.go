@@ -91,8 +91,8 @@ func wrapping(key any, session []byte, oaep bool) (*pair, error) {
 			p.undo = func() error { _, err := rsa.DecryptOAEP(sha256.New(), nil, key, p.made, nil); return err }
 			break
 		}
-		//lint:ignore SA1019 OpenPGP has nothing else
 		p.do = func() (err error) {
+			//lint:ignore SA1019 OpenPGP has nothing else
 			p.made, err = rsa.EncryptPKCS1v15(rand.Reader, &key.PublicKey, session)
 			return err
 		}
