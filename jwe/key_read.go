@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealwax/sealwax/internal/secret"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -91,6 +92,10 @@ type file struct {
 // readFile is the one way from bytes to keys. If strict is set, what is given must
 // not contradict what a key says.
 func readFile(r io.Reader, given keyset.Use, strict bool) (file, error) {
+	return secret.Value(func() (file, error) { return parseFile(r, given, strict) })
+}
+
+func parseFile(r io.Reader, given keyset.Use, strict bool) (file, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxKeyFile+1))
 	if err != nil {
 		return file{}, fmt.Errorf("reading a key: %w", err)

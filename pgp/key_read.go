@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealwax/sealwax/internal/openpgp"
 	"github.com/sealwax/sealwax/internal/openpgp/cert"
+	"github.com/sealwax/sealwax/internal/secret"
 )
 
 // ReadKey reads exactly one certificate, armored or binary, from at most 1 MiB
@@ -53,6 +54,10 @@ func readOne(r io.Reader, passphrase []byte) (*Key, error) {
 func ReadKeys(r io.Reader) ([]*Key, error) { return readKeys(r, nil) }
 
 func readKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
+	return secret.Value(func() ([]*Key, error) { return parseKeys(r, passphrase) })
+}
+
+func parseKeys(r io.Reader, passphrase []byte) ([]*Key, error) {
 	if err := notUnderFIPSOnly(); err != nil {
 		return nil, fmt.Errorf("pgp: reading keys: %w", err)
 	}

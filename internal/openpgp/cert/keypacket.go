@@ -10,7 +10,6 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/sealwax/sealwax/internal/openpgp"
-	"github.com/sealwax/sealwax/internal/secret"
 )
 
 // newPart reads a key packet and unlocks it.
@@ -40,8 +39,7 @@ func newPart(p openpgp.Packet, passphrase []byte) (Part, error) {
 			if passphrase == nil {
 				return Part{}, fmt.Errorf("key %s: %w", Fingerprint(k.pub), ErrLocked)
 			}
-			var err error
-			if secret.Do(func() { err = unlock(key, passphrase) }); err != nil {
+			if err := unlock(key, passphrase); err != nil {
 				return Part{}, fmt.Errorf("key %s: %w", Fingerprint(k.pub), err)
 			}
 		}
