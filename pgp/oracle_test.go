@@ -160,7 +160,7 @@ func (c *countingSeeker) Read(p []byte) (int, error) {
 // The exploit as it is: right guesses against wrong ones, judged as package timing does.
 // They are told apart if zero is not between low and high.
 //
-//	go test -run - -bench CarrierGuesses -benchtime 300x ./pgp
+//	go test -run - -bench CarrierGuesses -benchtime 2000x ./pgp
 func BenchmarkCarrierGuesses(b *testing.B) {
 	for name, size := range map[string]int{"64KiB": 64 << 10, "1MiB": 1 << 20, "6MiB": 6 << 20} {
 		ours, c := recorded(b, size)
