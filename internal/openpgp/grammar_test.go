@@ -335,3 +335,22 @@ func FuzzEncrypted(f *testing.F) {
 }
 
 func TestSeeds(t *testing.T) { seeds.Told(t) }
+
+// A header of the legacy format has a length of one, two, or four octets, or none, which
+// means to the end (RFC 9580, Section 4.2.2).
+func TestOldLengths(t *testing.T) {
+	for kind, length := range [][]byte{{3}, {0, 3}, {0, 0, 0, 3}, {}} {
+		in := append([]byte{0x80 | openpgp.TagLiteral<<2 | byte(kind)}, length...)
+		in = append(in, "abc"...)
+		for _, r := range []*openpgp.Reader{openpgp.NewReader(in), openpgp.NewRunReader(in, 1)} {
+			tag, body, err := r.Next()
+			require.NoError(t, err, kind)
+			require.EqualValues(t, openpgp.TagLiteral, tag)
+			all, err := body.Whole(3)
+			require.NoError(t, err, kind)
+			require.Equal(t, "abc", string(all))
+			_, _, err = r.Next()
+			require.Equal(t, io.EOF, err)
+		}
+	}
+}
