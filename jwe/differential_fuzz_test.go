@@ -78,7 +78,11 @@ func FuzzAgainstGoJOSE(f *testing.F) {
 
 // joseReads opens a JWS in a JWE with go-jose, of either serialization.
 func joseReads(text string, decrypt *ecdsa.PrivateKey, verify *ecdsa.PublicKey) ([]byte, error) {
-	token, err := jose.ParseEncrypted(text, []jose.KeyAlgorithm{jose.ECDH_ES, jose.ECDH_ES_A256KW}, []jose.ContentEncryption{jose.A256GCM, jose.A128GCM, jose.A128CBC_HS256, jose.A256CBC_HS512})
+	parse := jose.ParseEncryptedCompact
+	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		parse = jose.ParseEncryptedJSON
+	}
+	token, err := parse(text, []jose.KeyAlgorithm{jose.ECDH_ES, jose.ECDH_ES_A256KW}, []jose.ContentEncryption{jose.A256GCM, jose.A128GCM, jose.A128CBC_HS256, jose.A256CBC_HS512})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +90,11 @@ func joseReads(text string, decrypt *ecdsa.PrivateKey, verify *ecdsa.PublicKey) 
 	if err != nil {
 		return nil, err
 	}
-	signed, err := jose.ParseSigned(string(content), []jose.SignatureAlgorithm{jose.ES256})
+	read := jose.ParseSignedCompact
+	if bytes.HasPrefix(bytes.TrimSpace(content), []byte("{")) {
+		read = jose.ParseSignedJSON
+	}
+	signed, err := read(string(content), []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return nil, err
 	}
