@@ -6,6 +6,7 @@ import (
 	"compress/zlib"
 	"crypto"
 	_ "crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -353,4 +354,14 @@ func TestOldLengths(t *testing.T) {
 			require.Equal(t, io.EOF, err)
 		}
 	}
+}
+
+// Drain reads to the end, and says what the source says.
+func TestDrain(t *testing.T) {
+	in := openpgp.NewRunReader(literal("payload"), 1)
+	require.NoError(t, in.Drain())
+	_, _, err := in.Next()
+	assert.Equal(t, io.EOF, err)
+	broken := errors.New("the connection is lost")
+	assert.ErrorIs(t, openpgp.NewStream(io.MultiReader(bytes.NewReader(literal("payload")), iotest.ErrReader(broken))).Drain(), broken)
 }
