@@ -73,7 +73,9 @@ func sealContent(enc Algorithm, dst, key, iv, content, protected []byte) ([]byte
 	if !enc.gcm() {
 		dst = nil
 	}
-	return aead.Seal(dst, iv, content, protected), nil
+	// With CBC the library expands the key once more for each message.
+	secret.Do(func() { dst = aead.Seal(dst, iv, content, protected) })
+	return dst, nil
 }
 
 // longIV is the size of an IV that some libraries use with GCM.
@@ -120,5 +122,5 @@ func (t *sealedToken) open(key, body []byte, last bool) ([]byte, error) {
 	if last {
 		dst = body[:0]
 	}
-	return aead.Open(dst, t.iv, body, t.aad)
+	return secret.Value(func() ([]byte, error) { return aead.Open(dst, t.iv, body, t.aad) })
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/sealwax/sealwax/internal/scratch"
+	"github.com/sealwax/sealwax/internal/secret"
 )
 
 // Data of SEIPD version 1, RFC 9580, Section 5.13.1: CFB without an IV over a
@@ -48,8 +49,8 @@ func newCFBWriter(pool *scratch.Pool, dst io.Writer, key []byte) (*cfbWriter, er
 	}
 	w := &cfbWriter{dst: dst, code: sha1.New(), pool: pool, space: pool.Take(aes.BlockSize + cfbBlock)}
 	mask := (*w.space)[:aes.BlockSize]
-	block.Encrypt(mask, mask) // of the zero IV
-	w.cbc = cipher.NewCBCEncrypter(block, mask)
+	block.Encrypt(mask, mask)                                         // of the zero IV
+	secret.Do(func() { w.cbc = cipher.NewCBCEncrypter(block, mask) }) // which copies the key schedule
 	if _, err := dst.Write([]byte{1}); err != nil {
 		return nil, err
 	}
