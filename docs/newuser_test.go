@@ -40,7 +40,7 @@ func TestFirstProgramOfTheReadme(t *testing.T) {
 	imports := strings.NewReplacer(`"github.com/sealwax/sealwax/pgp"`, `"github.com/sealwax/sealwax/jwe"`, "\t\"time\"\n", "").Replace(opening)
 
 	dir := t.TempDir()
-	cache := strings.TrimSpace(goCommand(t, dir, os.Environ(), "env", "GOMODCACHE"))
+	cache := strings.TrimSpace(goCommand(t, dir, append(os.Environ(), "GOFLAGS="), "env", "GOMODCACHE"))
 	environment := append(os.Environ(), "GOPROXY="+files(publish(t))+","+files(filepath.Join(cache, "cache", "download")),
 		"GOMODCACHE="+t.TempDir(), "GOFLAGS=-modcacherw -trimpath", "GOSUMDB=off", "GOWORK=off", "GOTOOLCHAIN=local", "CGO_ENABLED=0")
 	goCommand(t, dir, environment, "mod", "init", "shop.example/api")

@@ -33,7 +33,7 @@ func TestEveryReason(t *testing.T) {
 	codes := map[int]payments.Code{401: payments.InvalidPayloadSignature, 400: payments.InvalidPayloadEncryption}
 	api, err := os.ReadFile("../../api/envelope.txt")
 	require.NoError(t, err)
-	reasons := regexp.MustCompile(`(?m)^pkg envelope, const (\w+) = "(\w+)"\npkg envelope, const \w+ Reason$`).FindAllStringSubmatch(string(api), -1)
+	reasons := regexp.MustCompile(`(?m)^\t(\w+) +Reason += "(\w+)"$`).FindAllStringSubmatch(string(api), -1)
 	require.NotEmpty(t, reasons)
 	heads := map[int]http.Header{}
 	for _, r := range reasons {
