@@ -141,6 +141,28 @@ func TestReloadTakesRenewedCopies(t *testing.T) {
 	}
 }
 
+// A refusal tells every rule that the change breaks: whoever mends one is not surprised by the
+// next.
+func TestEveryRuleThatIsBrokenIsTold(t *testing.T) {
+	now := time.Now()
+	held := &copied{fake: peerEncrypt.key("A", valid(time.Time{}, now.Add(time.Hour))), digest: digestOf("1")}
+	s := &store{keys: map[string]keyset.Material{"file:A": held}}
+	var ring keyset.Ring
+	m := manifestOf(peerEncrypt, 1, [3]string{"A", "active"})
+	m.Keys[0].Digest = digestOf("1")
+	_, err := ring.Reload(t.Context(), m, s.open)
+	require.NoError(t, err)
+
+	s.keys["file:A"] = &copied{peerEncrypt.key("A", valid(time.Time{}, now.Add(-time.Hour))), digestOf("2"), []string{"a subkey"}}
+	m = manifestOf(peerEncrypt, 2, [3]string{"A", "active"})
+	m.Keys[0].Digest, m.Keys[0].NotAfter = digestOf("2"), now.Add(-time.Minute)
+	o, err := ring.Reload(t.Context(), m, s.open)
+	require.NoError(t, err)
+	refusal := refusedOf(o)["A"]
+	assert.ErrorIs(t, refusal, keyset.ErrIncomplete)
+	assert.ErrorIs(t, refusal, keyset.ErrLastActive)
+}
+
 // A manifest that says which copy it means opens only what is not held.
 func TestReloadOpensWhatChanged(t *testing.T) {
 	s := storeOf(ownSign, "A", "B", "C")
