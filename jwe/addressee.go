@@ -6,6 +6,7 @@ import (
 
 	"github.com/sealwax/sealwax/envelope"
 	"github.com/sealwax/sealwax/internal/exchange"
+	"github.com/sealwax/sealwax/internal/secret"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -43,7 +44,7 @@ func (e *Envelope) addressees(c *exchange.Call, to []keyset.Key) ([]addressee, e
 
 // wrapFor wraps one content key for all of them.
 func wrapFor(to []addressee, enc Algorithm) ([]addressee, error) {
-	content := randomKey(enc.sizes().key)
+	content := secret.Key(enc.sizes().key)
 	out := slices.Clone(to)
 	for i, a := range to {
 		w, err := a.key.wrap(a.alg, enc, content)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sealwax/sealwax/internal/mldsa"
 	remotely "github.com/sealwax/sealwax/internal/remote"
+	"github.com/sealwax/sealwax/internal/secret"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -305,7 +306,7 @@ func (k *Key) testSigning(ctx context.Context, alg Algorithm) error {
 }
 
 func (k *Key) testEncryption(ctx context.Context, alg Algorithm) error {
-	content := randomKey(A256GCM.sizes().key)
+	content := secret.Key(A256GCM.sizes().key)
 	w, err := k.wrap(alg, A256GCM, content)
 	if err != nil {
 		return err

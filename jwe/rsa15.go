@@ -3,7 +3,6 @@ package jwe
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/subtle"
 
@@ -22,7 +21,7 @@ func (k *Key) decryptRSA15(ctx context.Context, ciphertext []byte, size int) (ke
 	if r := k.remote(); r != nil {
 		return k.decryptRemoteRSA15(ctx, r, ciphertext, size)
 	}
-	key = randomKey(size)
+	key = secret.Key(size)
 	substitute := bytes.Clone(key)
 	// An error here is about what anyone can see, the length and the size of
 	// the number: everything else leaves the key as it is.
@@ -34,18 +33,10 @@ func (k *Key) decryptRSA15(ctx context.Context, ciphertext []byte, size int) (ke
 // conforming returns the key that a service found if it has the size, and else a
 // random one.
 func conforming(found []byte, padded, size int) (key []byte, conforms int) {
-	key = randomKey(size)
+	key = secret.Key(size)
 	conforms = padded & subtle.ConstantTimeEq(int32(len(found)), int32(size))
 	exact := make([]byte, size)
 	copy(exact, found)
 	subtle.ConstantTimeCopy(conforms, key, exact)
 	return key, conforms
-}
-
-func randomKey(size int) (key []byte) {
-	secret.Do(func() {
-		key = make([]byte, size)
-		rand.Read(key)
-	})
-	return key
 }

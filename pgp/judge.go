@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash"
 	"slices"
-	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -96,10 +95,7 @@ func (j *judge) signature(one *signature) *exchange.Signature[*cert.Component] {
 		return err == nil, nil
 	}
 	out.Says = func() (exchange.Statement, *exchange.Refusal) {
-		says := exchange.Statement{Made: sig.CreationTime, Bound: len(sig.IntendedRecipients) != 0, Misdirected: j.e.directed(j.c, sig)}
-		if l := sig.SigLifetimeSecs; l != nil && *l != 0 {
-			says.NotAfter = sig.CreationTime.Add(time.Duration(*l) * time.Second)
-		}
+		says := exchange.Statement{Made: sig.CreationTime, NotAfter: cert.Expiry(sig), Bound: len(sig.IntendedRecipients) != 0, Misdirected: j.e.directed(j.c, sig)}
 		return says, nil
 	}
 	out.Count = func(k *exchange.Signer[*cert.Component]) ([32]byte, map[string]any, error) {

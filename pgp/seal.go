@@ -3,7 +3,6 @@ package pgp
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"hash"
 	"io"
@@ -288,12 +287,8 @@ func onePass(k *cert.Component, sig *packet.Signature, last bool) *packet.OnePas
 }
 
 // newSessionKey returns the key of one message.
-func newSessionKey() (sk cert.SessionKey) {
-	secret.Do(func() {
-		sk = cert.SessionKey{Cipher: cert.SealCipher, Key: make([]byte, cert.SealCipher.KeySize())}
-		rand.Read(sk.Key)
-	})
-	return sk
+func newSessionKey() cert.SessionKey {
+	return cert.SessionKey{Cipher: cert.SealCipher, Key: secret.Key(cert.SealCipher.KeySize())}
 }
 
 // writeSessionKeys encrypts sk to every recipient. Version 1 of the data is what

@@ -131,44 +131,40 @@ func (e *Envelope) signers(c *exchange.Call, one *signature) (found []exchange.S
 	if one.name == "" {
 		match = func(k *cert.Component) bool { return k.Sign && k.Public.PubKeyAlgo == one.sig.PubKeyAlgo }
 	}
-	sides := [...]struct {
-		set *keyset.Set
-		own bool
-	}{{c.Own, true}, {c.Peer, false}}
-	for _, side := range sides {
-		for k := range side.set.All() {
-			key, ok := k.Material.(*Key)
-			if !ok {
-				if one.name != "" && !side.own && strings.HasSuffix(string(k.ID()), one.name) { // only the ID is left of it
-					found = append(found, exchange.Signer[*cert.Component]{Key: k, Revoked: true, Named: true})
+	// each calls f for every component of both sides, and with nil for a key of which only the
+	// ID is left.
+	each := func(f func(k keyset.Key, p *cert.Component, own bool)) {
+		for i, set := range []*keyset.Set{c.Own, c.Peer} {
+			for k := range set.All() {
+				key, ok := k.Material.(*Key)
+				if !ok {
+					f(k, nil, i == 0)
+					continue
 				}
-				continue
-			}
-			for _, p := range e.table(key, side.own) {
-				if match(p) {
-					found = append(found, signerOf(k, p, side.own, one))
+				for _, p := range e.table(key, i == 0) {
+					f(k, p, i == 0)
 				}
 			}
 		}
 	}
+	each(func(k keyset.Key, p *cert.Component, own bool) {
+		switch {
+		case p != nil && match(p):
+			found = append(found, signerOf(k, p, own, one))
+		case p == nil && one.name != "" && !own && strings.HasSuffix(string(k.ID()), one.name):
+			found = append(found, exchange.Signer[*cert.Component]{Key: k, Revoked: true, Named: true})
+		}
+	})
 	same := func(p *cert.Component) bool {
 		return slices.ContainsFunc(found, func(s exchange.Signer[*cert.Component]) bool { return s.Material == p.Material })
 	}
-	for _, side := range sides {
-		for k := range side.set.All() {
-			key, ok := k.Material.(*Key)
-			if !ok {
-				continue
-			}
-			for _, p := range e.table(key, side.own) {
-				if (side.own || revoked(k, p)) && !match(p) && same(p) {
-					o := signerOf(k, p, side.own, one)
-					o.Named = false
-					found = append(found, o)
-				}
-			}
+	each(func(k keyset.Key, p *cert.Component, own bool) {
+		if p != nil && (own || revoked(k, p)) && !match(p) && same(p) {
+			o := signerOf(k, p, own, one)
+			o.Named = false
+			found = append(found, o)
 		}
-	}
+	})
 	return found
 }
 

@@ -7,9 +7,20 @@
 // what another goroutine does is not erased. docs/memory.md says what is left.
 package secret
 
+import "crypto/rand"
+
 // Value returns what f returns. What f allocated is erased when it is not used any more,
 // and so is v.
 func Value[T any](f func() (T, error)) (v T, err error) {
 	Do(func() { v, err = f() })
 	return v, err
+}
+
+// Key returns a random key of so many bytes, which is erased when it is not used any more.
+func Key(size int) (key []byte) {
+	Do(func() {
+		key = make([]byte, size)
+		rand.Read(key)
+	})
+	return key
 }

@@ -21,6 +21,11 @@ func (r *rotation) material(ctx context.Context, file string, private bool) (key
 	if err != nil {
 		return nil, "", err
 	}
+	var own string
+	var ours []keyset.ManifestKey
+	if !private {
+		own, ours = r.ours()
+	}
 	for i, m := range keys {
 		if keys[i], err = r.named(m, len(keys)); err != nil {
 			return nil, "", fmt.Errorf("%s: %w", file, err)
@@ -29,8 +34,8 @@ func (r *rotation) material(ctx context.Context, file string, private bool) (key
 		case !private && m.Info().Private:
 			return nil, "", fmt.Errorf("%s: key %s has its private half: it is our own, and this manifest lists the partner's keys; what the partner gets of ours is made by sealctl public", file, m.Info().ID)
 		case !private:
-			if other := r.ours(m.Info().ID); other != "" {
-				return nil, "", fmt.Errorf("%s: key %s is our own: %s lists it, and this manifest is of the partner's", file, m.Info().ID, other)
+			if slices.ContainsFunc(ours, func(k keyset.ManifestKey) bool { return k.ID == m.Info().ID }) {
+				return nil, "", fmt.Errorf("%s: key %s is our own: %s lists it, and this manifest is of the partner's", file, m.Info().ID, own)
 			}
 		case !m.Info().Private:
 			return nil, "", fmt.Errorf("%s: key %s has no private half: it is a partner's, which init lists with -public, or what we hand out", file, m.Info().ID)
@@ -39,21 +44,16 @@ func (r *rotation) material(ctx context.Context, file string, private bool) (key
 	return keys, source, nil
 }
 
-// ours returns the manifest of our own keys, if it lists a key: own.json beside peer.json, and
-// shop-own.json beside shop-peer.json. In one folder there may be those of both parties.
-func (r *rotation) ours(id keyset.ID) string {
+// ours returns the manifest of our own keys beside this one, and what it lists: that is own.json
+// beside peer.json, and shop-own.json beside shop-peer.json. In one folder there may be those of
+// both parties.
+func (r *rotation) ours() (own string, keys []keyset.ManifestKey) {
 	dir, name := filepath.Split(r.file)
-	own := filepath.Join(dir, strings.Replace(name, "peer", "own", 1))
-	file, err := os.Open(own)
-	if err != nil {
-		return ""
+	own = filepath.Join(dir, strings.Replace(name, "peer", "own", 1))
+	if m, err := readManifest(own); err == nil && m.Private {
+		keys = m.Keys
 	}
-	defer file.Close()
-	m, err := keyset.ReadManifest(file)
-	if err != nil || !m.Private || !slices.ContainsFunc(m.Keys, func(k keyset.ManifestKey) bool { return k.ID == id }) {
-		return ""
-	}
-	return own
+	return own, keys
 }
 
 func (r *rotation) inFile(file string) (keys []keyset.Material, source string, err error) {

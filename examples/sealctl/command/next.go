@@ -50,7 +50,7 @@ func (r *rotation) next(name string, s step, before, after *keyset.Set) string {
 		case r.asked == "":
 			text = fmt.Sprintf("note: the replicas of %s were asked, and no other\n", strings.Join(r.usage, ", ")) + text
 		}
-		if r.why != "" || time.Duration(r.idle) < 7*24*time.Hour {
+		if r.why != "" || time.Duration(r.idle) < week {
 			text = "note: a server that follows asks the same when it loads this, for a week or what keyset.IdleFor says, and keeps the key until then\n" + text
 		}
 		return text

@@ -3,7 +3,9 @@ package command
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,7 +71,7 @@ type rotation struct {
 }
 
 func runRotate(ctx context.Context, c *call) error {
-	r := &rotation{c: c, keys: keyReader{c: c}, idle: span(7 * 24 * time.Hour), now: time.Now()}
+	r := &rotation{c: c, keys: keyReader{c: c}, idle: span(week), now: time.Now()}
 	c.flags.BoolVar(&r.public, "public", false, "init: list public halves, of a partner's keys")
 	c.flags.Var(&r.idle, "idle", "remove: how `long` the key must have been unused")
 	c.flags.StringVar(&r.why, "unchecked", "", "remove: ask nobody, for the `reason` that the key is known to be out of use; the manifest keeps it")
@@ -182,13 +184,25 @@ func (r *rotation) report(file string) (keyset.Report, error) {
 
 // read reads the manifest.
 func (r *rotation) read() (*keyset.Manifest, error) {
-	raw, err := os.ReadFile(r.file)
-	if err != nil {
+	m, err := readManifest(r.file)
+	if _, unread := errors.AsType[*fs.PathError](err); unread {
 		return nil, fmt.Errorf("%w; init makes a manifest", err)
+	}
+	return m, err
+}
+
+// week is how long a key must have been unused, if nobody says otherwise: here, and for
+// whoever follows a manifest without keyset.IdleFor.
+const week = 7 * 24 * time.Hour
+
+func readManifest(file string) (*keyset.Manifest, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
 	}
 	m, err := keyset.ReadManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.file, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return m, nil
 }

@@ -80,8 +80,8 @@ func (c *Certificate) Evaluate(sha1 bool, at time.Time) []*Component {
 			continue
 		}
 		k := newComponent(s, false, binding)
-		if x := binding.sig.EmbeddedSignature; binding.sig.FlagSign && x.SigLifetimeSecs != nil && *x.SigLifetimeSecs != 0 {
-			k.end(x.CreationTime.Add(time.Duration(*x.SigLifetimeSecs)*time.Second), false)
+		if binding.sig.FlagSign {
+			k.end(Expiry(binding.sig.EmbeddedSignature), false)
 		}
 		k.end(revocation(s.sigs))
 		k.end(top.NotAfter, top.Revoked) // a subkey ends with its primary key at the latest
@@ -144,7 +144,7 @@ func newest(sigs []selfSig, sha1 bool, at time.Time, kind byte) *selfSig {
 		if !s.ok || s.info.kind != kind || !selfPolicy(s.sig, sha1) || !crossSigned(s.sig, sha1) {
 			continue
 		}
-		if end := expiry(s.sig); end.IsZero() || at.Before(end) {
+		if end := Expiry(s.sig); end.IsZero() || at.Before(end) {
 			best = later(best, s)
 		} else {
 			expired = later(expired, s)
@@ -156,10 +156,13 @@ func newest(sigs []selfSig, sha1 bool, at time.Time, kind byte) *selfSig {
 	return best
 }
 
-// expiry is when a signature ends by its own word; zero if it does not.
-func expiry(sig *packet.Signature) time.Time {
-	if s := sig.SigLifetimeSecs; s != nil && *s != 0 {
-		return sig.CreationTime.Add(time.Duration(*s) * time.Second)
+// Expiry is when a signature ends by its own word; zero if it does not.
+func Expiry(sig *packet.Signature) time.Time { return endOf(sig.CreationTime, sig.SigLifetimeSecs) }
+
+// endOf returns the end of what begins then and has a lifetime; zero if it has no end.
+func endOf(begin time.Time, lifetime *uint32) time.Time {
+	if s := lasting(lifetime); s != forever {
+		return begin.Add(time.Duration(s) * time.Second)
 	}
 	return time.Time{}
 }
@@ -240,7 +243,7 @@ func newComponent(p Part, primary bool, by *selfSig) *Component {
 		NotBefore: p.pub.CreationTime,
 	}
 	k.endBy(self)
-	k.end(expiry(self), false)
+	k.end(Expiry(self), false)
 	k.Lone = by.lone
 	k.Name, k.bits, k.Weak = describe(p.pub)
 	k.Material = material(p.pub, p.raw.Body)
@@ -276,9 +279,7 @@ func (k *Component) HasPrivate() bool { return k.Private != nil || k.Remote != n
 
 // endBy brings the end of the key forward to where a self-signature has it.
 func (k *Component) endBy(self *packet.Signature) {
-	if s := lasting(self.KeyLifetimeSecs); s != forever {
-		k.end(k.Public.CreationTime.Add(time.Duration(s)*time.Second), false)
-	}
+	k.end(endOf(k.Public.CreationTime, self.KeyLifetimeSecs), false)
 }
 
 // end brings the end of the key forward.

@@ -3,7 +3,6 @@ package cert
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/subtle"
 	"encoding/binary"
@@ -99,11 +98,8 @@ type SessionKey struct {
 }
 
 // RandomSessionKey is the substitute for one that did not decrypt, for AES-256.
-func RandomSessionKey(version int) (sk SessionKey) {
-	secret.Do(func() {
-		sk = SessionKey{packet.CipherAES256, make([]byte, packet.CipherAES256.KeySize())}
-		rand.Read(sk.Key)
-	})
+func RandomSessionKey(version int) SessionKey {
+	sk := SessionKey{packet.CipherAES256, secret.Key(packet.CipherAES256.KeySize())}
 	if version == 6 {
 		sk.Cipher = 0
 	}
