@@ -3,8 +3,6 @@ package docs_test
 import (
 	"go/parser"
 	"go/token"
-	"io/fs"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,15 +23,8 @@ func TestImportsAreGrouped(t *testing.T) {
 		}
 		return 0
 	}
-	files := 0
-	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != "." {
-			return filepath.SkipDir
-		}
-		if err != nil || !strings.HasSuffix(path, ".go") {
-			return err
-		}
-		files++
+	files := ending(t, ".go")
+	for _, path := range files {
 		set := token.NewFileSet()
 		file, err := parser.ParseFile(set, path, nil, parser.ImportsOnly)
 		require.NoError(t, err)
@@ -49,7 +40,6 @@ func TestImportsAreGrouped(t *testing.T) {
 			}
 			last, line = this, at
 		}
-		return nil
-	}))
-	assert.Greater(t, files, 300)
+	}
+	assert.Greater(t, len(files), 300)
 }
