@@ -29,6 +29,3 @@ func SignAround(ctx context.Context, e *Envelope, sealed []byte) string {
 	}
 	return string(out)
 }
-
-// InDER writes an ECDSA signature for the standard library.
-var InDER = inDER

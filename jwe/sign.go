@@ -170,37 +170,15 @@ func (k *Key) verify(alg Algorithm, digest, signature []byte) bool {
 		}
 		return rsa.VerifyPSS(public, alg.hash(), digest, signature, saltAsHash) == nil
 	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(public, digest, inDER(signature))
+		half := len(signature) / 2
+		r, s := new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])
+		return ecdsa.Verify(public, digest, r, s)
 	case ed25519.PublicKey:
 		return ed25519.Verify(public, digest, signature)
 	case *mldsa.PublicKey:
 		return mldsa.Verify(public, digest, signature)
 	}
 	return false
-}
-
-// inDER returns an ECDSA signature, r and s of half its bytes each, as X.690 has it: a
-// SEQUENCE of two INTEGERs, each without leading zeros but the one that tells it from a
-// negative number.
-func inDER(signature []byte) []byte {
-	half := len(signature) / 2
-	var r, s [67]byte // P-521 has 66
-	first, second := derInteger(r[:0], signature[:half]), derInteger(s[:0], signature[half:])
-	n := 4 + len(first) + len(second) // with the head of each
-	out := append(make([]byte, 0, 3+n), 0x30)
-	if n >= 0x80 {
-		out = append(out, 0x81)
-	}
-	out = append(append(out, byte(n), 0x02, byte(len(first))), first...)
-	return append(append(out, 0x02, byte(len(second))), second...)
-}
-
-func derInteger(out, number []byte) []byte {
-	number = bytes.TrimLeft(number, "\x00")
-	if len(number) == 0 || number[0]&0x80 != 0 {
-		out = append(out, 0)
-	}
-	return append(out, number...)
 }
 
 // verifyAnySalt reports whether the signature of a digest would be good if the length
