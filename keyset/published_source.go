@@ -3,11 +3,12 @@ package keyset
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"strings"
 	"time"
+
+	"github.com/sealwax/sealwax/internal/base64url"
 )
 
 // publishedScheme begins the source of a key that came by publication. The key itself
@@ -15,7 +16,7 @@ import (
 const publishedScheme = "published:"
 
 func publishedSource(raw []byte) string {
-	return publishedScheme + base64.RawURLEncoding.EncodeToString(raw)
+	return publishedScheme + string(base64url.AppendEncode(nil, raw))
 }
 
 func byPublication(e *entry) bool { return strings.HasPrefix(e.Source, publishedScheme) }
@@ -34,7 +35,7 @@ func OpenPublished(files func(fs.FS) Opener) Opener {
 		if !ok {
 			return nil, fmt.Errorf("%s is not the source of a published key", shown(k.Source))
 		}
-		raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+		raw, err := base64url.DecodeString(text)
 		if err != nil || len(raw) > maxPublishedKey {
 			return nil, fmt.Errorf("the source of a published key is base64url of at most %d bytes", maxPublishedKey)
 		}

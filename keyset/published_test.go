@@ -255,8 +255,8 @@ func TestPublishedAgain(t *testing.T) {
 }
 
 func TestOpenPublished(t *testing.T) {
-	open := keyset.OpenPublished(openFake)
-	for _, source := range []string{"", "file:key", "published", "published:!", "published:QUJD=", "published:QUI", "published:" + strings.Repeat("QUJD", 30000)} {
+	open := keyset.OpenPublished(func(fs.FS) keyset.Opener { return peerVerify.open }) // whatever it is given
+	for _, source := range []string{"", "file:key", "published", "published:!", "published:QUJD=", "published:QUJ", "published:QU\nJD", "published:QUJD\r\n", "published:" + strings.Repeat("QUJD", 30000)} {
 		_, err := open(t.Context(), keyset.ManifestKey{ID: "A", Source: source})
 		assert.Error(t, err, "%.20s", source)
 	}

@@ -114,6 +114,15 @@ func Decode(dst, src []byte) error {
 	return errors.Join(first, err)
 }
 
+// DecodeString returns the bytes that s spells, or ErrInvalid.
+func DecodeString(s string) ([]byte, error) {
+	dst := make([]byte, DecodedLen(len(s)))
+	if err := Decode(dst, []byte(s)); err != nil {
+		return nil, err
+	}
+	return dst, nil
+}
+
 func decode(dst, src []byte) error {
 	t := values
 	wrong := uint32(0)

@@ -84,6 +84,8 @@ func TestOneSpelling(t *testing.T) {
 	}
 	for _, s := range []string{"A", "AAAAA", "AA=", "AA==", "AB", "AAB", "A A", "AAAA\n", "\nAAAA", "AAA+", "AAA/", "ÄAA"} {
 		assert.ErrorIs(t, base64url.Decode(make([]byte, base64url.DecodedLen(len(s))), []byte(s)), base64url.ErrInvalid, "%q", s)
+		_, err := base64url.DecodeString(s)
+		assert.ErrorIs(t, err, base64url.ErrInvalid, "%q", s)
 	}
 }
 

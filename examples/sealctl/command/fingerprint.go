@@ -2,11 +2,11 @@ package command
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"strings"
 
+	"github.com/sealwax/sealwax/internal/base64url"
 	"github.com/sealwax/sealwax/keyset"
 )
 
@@ -62,7 +62,7 @@ same in base64url. Read all of it: whoever makes keys chooses some of its charac
 // groups are the fingerprint of a key in groups of four characters.
 func groups(i keyset.Info) (out []string) {
 	text := string(i.ID)
-	if raw, err := base64.RawURLEncoding.Strict().DecodeString(text); i.Format == keyset.JOSE && err == nil {
+	if raw, err := base64url.DecodeString(text); i.Format == keyset.JOSE && err == nil {
 		text = strings.ToUpper(hex.EncodeToString(raw))
 	}
 	for len(text) > 4 {
