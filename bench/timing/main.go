@@ -4,7 +4,9 @@
 //	cd bench && go run ./timing                      # every pair, some minutes
 //	cd bench && go run ./timing -pair 'PKCS #1 v1.5' # pairs whose names match
 //
-// Pairs of keys on a token are those of keyset/pkcs11/timing, which needs cgo.
+// Pairs of keys in services are benchmarks of the adapters, where the services are:
+//
+//	cd keyset/pkcs11 && go test -run '^$' -bench Timing -benchtime 4000x # awskms, vault
 package main
 
 import (
@@ -16,7 +18,12 @@ import (
 )
 
 func main() {
-	if err := timing.Run(context.Background(), os.Stdout, os.Args[1:], pairs); err != nil {
+	ctx := context.Background()
+	all, err := pairs(ctx)
+	if err == nil {
+		err = timing.Run(ctx, os.Stdout, all, os.Args[1:]...)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "timing:", err)
 		os.Exit(1)
 	}

@@ -166,7 +166,7 @@ func JWE(ctx context.Context, name string, alg jwe.Algorithm, private crypto.Pri
 	}
 	kinds := [2]Kind{{Name: "unwraps", Want: unwrapped}, {Name: "bad padding", Want: unwrapped}}
 	if alg != jwe.RSA1_5 {
-		kinds[0].Name, kinds[1].Name = "leading zero octet", "none"
+		kinds[0].Name, kinds[1].Name = "leading zero byte", "none"
 	}
 	for range Each {
 		sealed, err := seals.Seal(ctx, make([]byte, 1<<10))

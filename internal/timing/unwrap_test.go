@@ -76,7 +76,7 @@ func TestKindsAreWhatTheyAreCalled(t *testing.T) {
 					}
 				case "bad padding":
 					require.Equal(t, []byte{0, 3}, block[:2], p.Name)
-				case "leading zero octet":
+				case "leading zero byte":
 					require.Zero(t, block[0], p.Name)
 				case "none":
 					require.NotZero(t, block[0], p.Name)

@@ -50,7 +50,7 @@ func program(t testing.TB, name, pkg string) {
 }
 
 // start makes the token. SoftHSM is told where it is by a variable of its own.
-func start(t *testing.T) *hsm {
+func start(t testing.TB) *hsm {
 	library(t)
 	soft, err := process.NewSoftHSM(t.TempDir())
 	require.NoError(t, err)

@@ -1,0 +1,43 @@
+package pkcs11_test
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+
+	binding "github.com/miekg/pkcs11"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealwax/sealwax/internal/timing"
+	"github.com/sealwax/sealwax/keyset"
+)
+
+// timed opens messages with a key in SoftHSM, and prints what can be told apart by how long
+// it takes: see package internal/timing.
+func timed(t testing.TB, w io.Writer, rounds int) {
+	h := start(t)
+	h.generate("read", 1, rsaKey(2048), binding.CKA_DECRYPT)
+	h.logout()
+	key, err := h.open().Remote(t.Context(), source("read"), keyset.Encryption)
+	require.NoError(t, err)
+	pairs, err := timing.Remote(t.Context(), "RSA-2048 in SoftHSM", key)
+	require.NoError(t, err)
+	require.NoError(t, timing.Run(t.Context(), w, pairs, "-rounds", strconv.Itoa(rounds)))
+}
+
+// For a person who reads what it prints; each iteration is a round:
+//
+//	go test -run '^$' -bench Timing -benchtime 4000x
+func BenchmarkTiming(b *testing.B) { timed(b, b.Output(), b.N) }
+
+// Everything that the key decrypts is measured. Nothing is judged by its time here.
+func TestEveryPairIsMeasured(t *testing.T) {
+	var out strings.Builder
+	timed(t, &out, 2)
+	for _, name := range []string{"pgp Open, PKCS #1 v1.5,", "jwe Open, RSA1_5,", "jwe Open, RSA-OAEP,"} {
+		assert.Contains(t, out.String(), name)
+	}
+	assert.NotContains(t, out.String(), "RSA-OAEP-256", "SoftHSM does not do that")
+}
