@@ -198,7 +198,7 @@ func TestDigest(t *testing.T) {
 	require.NotEqual(t, one, two)
 	assert.Equal(t, digest(one), digest(two))
 	assert.NotZero(t, digest(one))
-	resigned := signES256(t, signKey, goodJWS, "{}") // ECDSA signs the same octets differently
+	resigned := signES256(t, signKey, goodJWS, "{}") // ECDSA signs the same bytes differently
 	assert.Equal(t, digest(one), digest(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, resigned)))
 	assert.NotEqual(t, digest(one), digest(encryptTo(t, &rsaKeys[1]().PublicKey, goodJWE, signES256(t, signKey, goodJWS, "{ }"))))
 

@@ -143,7 +143,7 @@ func flip(t testing.TB, at int) func(string) string {
 	}
 }
 
-// alias spells the same octets with another last character, which a lax decoder
+// alias spells the same bytes with another last character, which a lax decoder
 // takes.
 func alias(t testing.TB, s string) string {
 	want, err := base64.RawURLEncoding.DecodeString(s)

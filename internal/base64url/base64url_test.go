@@ -59,7 +59,7 @@ func TestLikeTheStandardLibrary(t *testing.T) {
 }
 
 // Whatever is changed in a spelling, it is refused or spells something else: no
-// two strings spell the same octets.
+// two strings spell the same bytes.
 func TestOneSpelling(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 31} {
 		in := octets(n)

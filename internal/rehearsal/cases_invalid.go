@@ -69,11 +69,11 @@ func invalidCases(r *run) []Case {
 		whole("other-format", "a message in the other format is rejected", Demanded, func(m Message) Message { return with(m, r.otherFormat()) }),
 		whole("not-base64", "what is not base64url is rejected", Demanded, func(m Message) Message { return with(m, append([]byte("%&/ "), m.Body...)) }),
 		whole("empty", "an empty body is rejected", Demanded, func(m Message) Message { return with(m, nil) }),
-		whole("one-octet", "a body of one octet is rejected", Demanded, func(m Message) Message { return with(m, []byte("x")) }),
+		whole("one-byte", "a body of one byte is rejected", Demanded, func(m Message) Message { return with(m, []byte("x")) }),
 		whole("plain", "a request in the clear is rejected", Demanded, func(m Message) Message { return with(m, []byte(newRequest("hello").text())) }),
 		Case{Name: "invalid/too-large", Demand: "what is larger than any request is rejected, and costs nothing", Source: ofNobody, Level: Advice, try: tryTooLarge},
 		// Where the transport authenticates, nobody but the network can send anything twice.
-		Case{Name: "invalid/replayed", Demand: "the same octets are accepted once", Source: ofNobody, Level: Advice, try: tryReplayed, signing: true},
+		Case{Name: "invalid/replayed", Demand: "the same bytes are accepted once", Source: ofNobody, Level: Advice, try: tryReplayed, signing: true},
 		Case{Name: "invalid/reflected", Demand: "the endpoint's own reply is no request", Source: ofNobody, Level: Advice, try: tryReflected},
 	)
 	return append(c, r.unsigned(

@@ -83,7 +83,7 @@ var lax = []oddity{
 	{"single-quotes", "names in single quotes", replacing(`"clientMessage"`, `'clientMessage'`)},
 	{"trailing-data", "another value after the first", func(text string) string { return text + "{}" }},
 	{"cut", "JSON without its end", func(text string) string { return text[:len(text)-1] }},
-	{"not-utf8", "octets that are not UTF-8", replacing(`"clientMessage":"`, "\"clientMessage\":\"\xff")},
+	{"not-utf8", "bytes that are not UTF-8", replacing(`"clientMessage":"`, "\"clientMessage\":\"\xff")},
 	{"another-type", "an array in place of the header", func(text string) string { return `{"requestHeader":[],"clientMessage":"x"}` }},
 	{"empty", "no JSON at all", func(string) string { return "" }},
 }
