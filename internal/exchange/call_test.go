@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"testing"
 	"time"
 
@@ -108,54 +107,6 @@ func TestNoKeyToSealWith(t *testing.T) {
 		}
 		assert.True(t, call.IsOwn("REVOKED"), "our own message come back is ours in whatever state the key is")
 	})
-}
-
-func TestOrderOfTrial(t *testing.T) {
-	type candidate struct{ id, subkey keyset.ID }
-	all := []candidate{{"A", "A1"}, {"A", "A2"}, {"B", ""}, {"C", "C1"}, {"D", ""}}
-	component := func(c candidate) keyset.ID {
-		if c.subkey != "" {
-			return c.subkey
-		}
-		return c.id
-	}
-	c := config(t)
-	x := newExchange(t, c)
-	order := func(named ...keyset.ID) (out []keyset.ID) {
-		_, err := x.Open(t.Context(), 0, func(call *exchange.Call) (*envelope.Message, error) {
-			list := slices.Clone(all)
-			exchange.Order(call, list, component, func(c candidate) bool { return slices.Contains(named, c.id) })
-			for _, c := range list {
-				out = append(out, component(c))
-			}
-			return nil, envelope.Reject(envelope.Malformed, nil)
-		})
-		require.ErrorIs(t, err, envelope.ErrRejected)
-		return out
-	}
-	opens := func(decrypter envelope.KeyUse, signers ...envelope.KeyUse) {
-		_, err := x.Open(t.Context(), 0, func(*exchange.Call) (*envelope.Message, error) {
-			return &envelope.Message{Decrypter: decrypter, Signers: signers}, nil
-		})
-		require.NoError(t, err)
-	}
-	ids := func(ids ...keyset.ID) []keyset.ID { return ids }
-
-	assert.Equal(t, ids("A1", "A2", "B", "C1", "D"), order(), "as they come")
-	assert.Equal(t, ids("C1", "A1", "A2", "B", "D"), order("C"), "what the message names first")
-	assert.Equal(t, ids("A1", "A2", "D", "B", "C1"), order("D", "A"), "and those as they come")
-
-	opens(envelope.KeyUse{ID: "D"}) // by nobody whom we trust: a stranger must not reorder our keys
-	assert.Equal(t, ids("A1", "A2", "B", "C1", "D"), order())
-
-	opens(envelope.KeyUse{ID: "C", Subkey: "C1"}, use("PEER"))
-	assert.Equal(t, ids("C1", "A1", "A2", "B", "D"), order(), "the one that opened last")
-	assert.Equal(t, ids("B", "C1", "A1", "A2", "D"), order("B"), "named before that")
-	assert.Equal(t, ids("C1", "A1", "A2", "B", "D"), order("C"))
-
-	opens(envelope.KeyUse{ID: "D"}, use("PEER"))
-	assert.Equal(t, ids("D", "A1", "A2", "B", "C1"), order(), "without a subkey")
-	assert.Equal(t, "A1", string(component(all[0])), "the list of the caller has changed")
 }
 
 func TestBudgets(t *testing.T) {

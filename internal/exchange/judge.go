@@ -61,13 +61,6 @@ type Signer[Part any] struct {
 	Windows     []Window // in which the key is valid
 }
 
-func (s *Signer[Part]) component() keyset.ID {
-	if s.Subkey != "" {
-		return s.Subkey
-	}
-	return s.Key.ID()
-}
-
 func (s *Signer[Part]) trusted() bool { return !s.Own && !s.Revoked }
 
 // fits reports whether it is worth verifying the signature with the key.
@@ -115,7 +108,7 @@ var (
 func Judge[Part any](c *Call, all []*Signature[Part]) (*Verdicts, error) {
 	j := &judgement[Part]{c: c, v: &Verdicts{}}
 	for _, s := range all {
-		s.prepare(c)
+		s.prepare()
 	}
 	for _, named := range []bool{true, false} {
 		for _, s := range all {
@@ -136,9 +129,9 @@ func Judge[Part any](c *Call, all []*Signature[Part]) (*Verdicts, error) {
 	return j.v, nil
 }
 
-// prepare orders the signers. A key that is also one of ours, or revoked, under another
-// name is that one, and no other.
-func (s *Signature[Part]) prepare(c *Call) {
+// prepare orders the signers, those first that the signature names. A key that is also
+// one of ours, or revoked, under another name is that one, and no other.
+func (s *Signature[Part]) prepare() {
 	s.known = map[string]bool{}
 	for _, taints := range []func(*Signer[Part]) bool{
 		func(k *Signer[Part]) bool { return k.Own },
@@ -164,9 +157,15 @@ func (s *Signature[Part]) prepare(c *Call) {
 		}
 		s.Signers = kept
 	}
-	Order(c, s.Signers,
-		func(k Signer[Part]) keyset.ID { return k.component() },
-		func(k Signer[Part]) bool { return k.Named })
+	slices.SortStableFunc(s.Signers, func(a, b Signer[Part]) int {
+		switch {
+		case a.Named == b.Named:
+			return 0
+		case a.Named:
+			return -1
+		}
+		return 1
+	})
 }
 
 type judgement[Part any] struct {

@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,20 +21,30 @@ type claim struct {
 	signers []exchange.Signer[string]
 	says    exchange.Statement
 	refused *exchange.Refusal
+	unsaid  *exchange.Refusal // of what it says
+	almost  *exchange.Refusal // of a key that did not make it
 	name    string
 	digest  byte
 }
 
 func (c claim) signature(asked *[]string) *exchange.Signature[string] {
+	var almost func(*exchange.Signer[string]) *exchange.Refusal
+	if c.almost != nil {
+		almost = func(s *exchange.Signer[string]) *exchange.Refusal {
+			*asked = append(*asked, "almost "+string(s.Key.ID()))
+			return c.almost
+		}
+	}
 	return &exchange.Signature[string]{
-		Name: c.name, Refused: c.refused, Signers: c.signers,
+		Almost: almost,
+		Name:   c.name, Refused: c.refused, Signers: c.signers,
 		Verify: func(s *exchange.Signer[string]) (bool, error) {
 			*asked = append(*asked, string(s.Key.ID()))
 			return s.Material == c.by, nil
 		},
 		Says: func() (exchange.Statement, *exchange.Refusal) {
 			*asked = append(*asked, "says")
-			return c.says, nil
+			return c.says, c.unsaid
 		},
 		Count: func(s *exchange.Signer[string]) ([32]byte, map[string]any, error) {
 			*asked = append(*asked, "count")
@@ -74,10 +85,11 @@ func TestJudgementOfOne(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		claim  claim
-		reason envelope.Reason // empty if it counts
+		reason envelope.Reason // empty if it counts: as made by A or, of two entries with that key, A2
 		asked  []string        // what was asked, in order
 	}{
 		{"by a trusted key", claim{by: "A", signers: candidates{candidate("A")}}, "", []string{"A", "says", "count"}},
+		{"dated", claim{by: "A", signers: candidates{candidate("A")}, says: exchange.Statement{Made: now.Add(-time.Minute)}}, "", []string{"A", "says", "count"}},
 		{"named goes first", claim{by: "B", signers: candidates{candidate("A"), candidate("B", named)}}, "", []string{"B", "says", "count"}},
 		{"the name is a hint", claim{by: "A", signers: candidates{candidate("A"), candidate("B", named)}}, "", []string{"B", "A", "says", "count"}},
 		{"refused whoever made it", claim{by: "A", signers: candidates{candidate("A")}, refused: &exchange.Refusal{Reason: envelope.Malformed}}, envelope.Malformed, nil},
@@ -98,6 +110,11 @@ func TestJudgementOfOne(t *testing.T) {
 		{"expired", claim{by: "A", signers: candidates{candidate("A")}, says: exchange.Statement{NotAfter: now.Add(-time.Hour)}}, envelope.OutOfTime, []string{"A", "says"}},
 		{"not yet valid", claim{by: "A", signers: candidates{candidate("A")}, says: exchange.Statement{NotBefore: now.Add(time.Hour)}}, envelope.OutOfTime, []string{"A", "says"}},
 		{"for others", claim{by: "A", signers: candidates{candidate("A")}, says: elsewhere}, envelope.Misdirected, []string{"A", "says"}},
+		{"by a key in two entries, of which one may not", claim{by: "A", signers: candidates{candidate("A", unfit), candidate("A2", material("A"))}}, "", []string{"A2", "says", "count"}},
+		{"by the second of two that may", claim{by: "B", signers: candidates{candidate("A"), candidate("B")}}, "", []string{"A", "B", "says", "count"}},
+		{"names a trusted key that is ours as well", claim{by: "X", signers: candidates{candidate("A", named), candidate("OWN", ours, material("A"))}}, envelope.Misdirected, []string{"OWN"}},
+		{"what it says cannot be read", claim{by: "A", signers: candidates{candidate("A")}, unsaid: &exchange.Refusal{Reason: envelope.Malformed}}, envelope.Malformed, []string{"A", "says"}},
+		{"almost by a key that may", claim{by: "X", signers: candidates{candidate("OWN", ours), candidate("OLD", revoked), candidate("A", unfit), candidate("B")}, almost: &exchange.Refusal{Reason: envelope.Forbidden}}, envelope.Forbidden, []string{"B", "OWN", "OLD", "almost B"}},
 		{"time goes before direction", claim{by: "A", signers: candidates{candidate("A", ended)}, says: elsewhere}, envelope.OutOfTime, []string{"A", "says"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -110,7 +127,9 @@ func TestJudgementOfOne(t *testing.T) {
 				assert.Equal(t, tt.asked, asked)
 				if tt.reason == "" {
 					require.NoError(t, err)
-					assert.Len(t, m.Signers, 1)
+					require.Len(t, m.Signers, 1)
+					assert.Equal(t, tt.claim.by, strings.TrimSuffix(string(m.Signers[0].ID), "2"))
+					assert.Equal(t, tt.claim.says.Made, m.Signers[0].Time)
 					return
 				}
 				var oe *envelope.OpenError
@@ -118,6 +137,52 @@ func TestJudgementOfOne(t *testing.T) {
 				assert.Equal(t, tt.reason, oe.Reason)
 			})
 		})
+	}
+}
+
+// Of a signature by nobody whom we know, the operator learns how many keys were tried.
+func TestJudgementOfAStranger(t *testing.T) {
+	for cause, signers := range map[string]candidates{
+		"2 trusted keys fit the signature, and did not make it": {candidate("A"), candidate("B"), candidate("C", unfit), candidate("OLD", revoked)},
+		"no trusted key fits the signature":                     {candidate("C", unfit), candidate("OLD", revoked)},
+	} {
+		inCall(t, config(t), func(call *exchange.Call) {
+			v, err := exchange.Judge(call, []*exchange.Signature[string]{claim{by: "X", signers: signers}.signature(new([]string))})
+			require.NoError(t, err)
+			oe, ok := errors.AsType[*envelope.OpenError](v.Fill(new(envelope.Message)))
+			require.True(t, ok)
+			assert.EqualError(t, oe.Cause(), cause)
+		})
+	}
+}
+
+// To explain a signature is work, too, for all signatures of a message together.
+func TestExplanationIsBounded(t *testing.T) {
+	var many candidates
+	for i := range exchange.MaxVerifyingWork - 3 {
+		many = append(many, candidate(keyset.ID(fmt.Sprint("K", i))))
+	}
+	inCall(t, config(t), func(call *exchange.Call) {
+		var asked []string
+		s := claim{by: "X", signers: many}.signature(&asked)
+		explained := 0
+		s.Almost = func(*exchange.Signer[string]) *exchange.Refusal { explained++; return nil }
+		again := *s
+		again.Signers = many[:1]
+		_, err := exchange.Judge(call, []*exchange.Signature[string]{s, &again})
+		require.NoError(t, err)
+		assert.Len(t, asked, len(many)+1)
+		assert.Equal(t, 2, explained)
+	})
+}
+
+func TestHashLimit(t *testing.T) {
+	l := exchange.HashLimit{Work: 10, Times: 3}
+	for _, tt := range []struct {
+		hashed, payload int64
+		allowed         bool
+	}{{10, 0, true}, {11, 0, false}, {10, 3, true}, {11, 3, false}, {30, 10, true}, {31, 10, false}} {
+		assert.Equal(t, tt.allowed, l.Allows(tt.hashed, tt.payload), tt)
 	}
 }
 

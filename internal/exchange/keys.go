@@ -92,23 +92,6 @@ func (c *Call) IsOwn(id keyset.ID) bool {
 	return ok
 }
 
-// Order sorts all in the order of trial: what the message names, then the one
-// that opened last, then the others as they come. component returns what
-// KeyUse.Subkey, or else KeyUse.ID, will be if the candidate opens.
-func Order[T any](c *Call, all []T, component func(T) keyset.ID, named func(T) bool) {
-	recent := c.recent()
-	rank := func(t T) int {
-		switch {
-		case named(t):
-			return 0
-		case component(t) == recent:
-			return 1
-		}
-		return 2
-	}
-	slices.SortStableFunc(all, func(a, b T) int { return rank(a) - rank(b) })
-}
-
 func (c *Call) recent() keyset.ID {
 	if p := c.x.recent.Load(); p != nil {
 		return keyset.ID(*p)

@@ -66,12 +66,18 @@ func NewSearch[T Trial, K any](c *Call, unwrap func(context.Context, T) (K, int,
 // the others as they come; remote keys that it does not name after all local ones,
 // because each costs a call of a service.
 func Sort[T Trial](c *Call, all []T) {
-	Order(c, all, T.Component, T.Named)
 	rank := func(t T) int {
-		if Unasked(t) {
+		switch {
+		case t.Named():
+			return 0
+		case Unasked(t) && c.OpenedLast(t.Component()):
+			return 3
+		case Unasked(t):
+			return 4
+		case c.OpenedLast(t.Component()):
 			return 1
 		}
-		return 0
+		return 2
 	}
 	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(rank(a), rank(b)) })
 }

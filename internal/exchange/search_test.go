@@ -1,10 +1,12 @@
 package exchange_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +22,7 @@ import (
 // A door is a key of these tests on an encrypted content key: conforms says what its
 // trial comes to.
 type door struct {
-	id            keyset.ID
+	id, subkey    keyset.ID
 	named, remote bool
 	conforms      int
 	outage        error
@@ -28,7 +30,7 @@ type door struct {
 }
 
 func (d door) KeyID() keyset.ID     { return d.id }
-func (d door) Component() keyset.ID { return d.id }
+func (d door) Component() keyset.ID { return cmp.Or(d.subkey, d.id) }
 func (d door) Named() bool          { return d.named }
 func (d door) Remote() bool         { return d.remote }
 func (d door) Cost() exchange.Cost  { return d.cost }
@@ -150,18 +152,51 @@ func TestSearchInParallel(t *testing.T) {
 	})
 }
 
-// Named first, then the one that opened last, and remote ones that are not named after
-// all local ones.
+// What the message names first, then what opened last, and remote ones that it does not
+// name after all local ones.
 func TestSortOfTrials(t *testing.T) {
-	inCall(t, config(t), func(call *exchange.Call) {
-		all := []door{{id: "FAR", remote: true}, {id: "A"}, {id: "B", named: true}, {id: "FAR-NAMED", remote: true, named: true}}
-		exchange.Sort(call, all)
-		var ids []keyset.ID
-		for _, d := range all {
-			ids = append(ids, d.id)
+	of := []door{{id: "FAR1", remote: true}, {id: "A", subkey: "A1"}, {id: "A", subkey: "A2"}, {id: "B"}, {id: "FAR2", remote: true}, {id: "C", subkey: "C1"}, {id: "D"}}
+	x := newExchange(t, config(t))
+	order := func(named ...keyset.ID) string {
+		all := slices.Clone(of)
+		for i := range all {
+			all[i].named = slices.Contains(named, all[i].id)
 		}
-		assert.Equal(t, []keyset.ID{"B", "FAR-NAMED", "A", "FAR"}, ids)
-	})
+		var out []string
+		_, err := x.Open(t.Context(), 0, func(call *exchange.Call) (*envelope.Message, error) {
+			exchange.Sort(call, all)
+			return nil, envelope.Reject(envelope.Malformed, nil)
+		})
+		require.ErrorIs(t, err, envelope.ErrRejected)
+		for _, d := range all {
+			out = append(out, string(d.Component()))
+		}
+		return strings.Join(out, " ")
+	}
+	opens := func(decrypter envelope.KeyUse, signers ...envelope.KeyUse) {
+		_, err := x.Open(t.Context(), 0, func(*exchange.Call) (*envelope.Message, error) {
+			return &envelope.Message{Decrypter: decrypter, Signers: signers}, nil
+		})
+		require.NoError(t, err)
+	}
+
+	assert.Equal(t, "A1 A2 B C1 D FAR1 FAR2", order(), "as they come")
+	assert.Equal(t, "C1 A1 A2 B D FAR1 FAR2", order("C"), "what the message names")
+	assert.Equal(t, "A1 A2 FAR2 D B C1 FAR1", order("D", "A", "FAR2"), "and those as they come")
+
+	opens(envelope.KeyUse{ID: "D"}) // by nobody whom we trust: a stranger must not reorder our keys
+	assert.Equal(t, "A1 A2 B C1 D FAR1 FAR2", order())
+
+	opens(envelope.KeyUse{ID: "C", Subkey: "C1"}, use("PEER"))
+	assert.Equal(t, "C1 A1 A2 B D FAR1 FAR2", order(), "what opened last")
+	assert.Equal(t, "B C1 A1 A2 D FAR1 FAR2", order("B"), "named before that")
+	assert.Equal(t, "C1 A1 A2 B D FAR1 FAR2", order("C"))
+
+	opens(envelope.KeyUse{ID: "D"}, use("PEER"))
+	assert.Equal(t, "D A1 A2 B C1 FAR1 FAR2", order(), "without a subkey")
+
+	opens(envelope.KeyUse{ID: "FAR2"}, use("PEER"))
+	assert.Equal(t, "A1 A2 B C1 D FAR2 FAR1", order(), "a remote one that opened last")
 }
 
 // The work of a message is bounded, and its end is a rejection, unless a key service
