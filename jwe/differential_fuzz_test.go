@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,8 +102,51 @@ func joseReads(text string, decrypt *ecdsa.PrivateKey, verify *ecdsa.PublicKey) 
 	return signed.Verify(verify)
 }
 
+// stricterKeys are the entries of JWK Sets that go-jose reads, and ReadKeys does not: what
+// the error of the entry, or of the set, says, why, and a set. Where an entry brings its
+// whole set down, it is because passing over it would hide a mistake.
+func stricterKeys(t testing.TB) []struct{ cause, why, set string } {
+	ec := jwkOfEC(t, &fixed(t, 1).PublicKey, nil)
+	private := joined(ec, object{"d": b64(fixed(t, 1).D.FillBytes(make([]byte, 32)))})
+	set := func(entries ...any) string { return jwksOf(t, entries...) }
+	with := func(members object) string { return set(joined(ec, members)) }
+	return []struct{ cause, why, set string }{
+		{"a symmetric key", "a secret is none to publish, whatever else the entry is", with(object{"k": "AAAA"})},
+		{"private and public keys in one set", "whoever wrote it handed out a private key", set(ec, private)},
+		{"a member appears twice, or in two letter cases", "two readers may read two keys", strings.Replace(set(ec), `{"`, `{"use":"sig","Use":"enc","`, 1)},
+		{"not a JSON object", "JSON is UTF-8 (RFC 8259, Section 8.1)", strings.Replace(set(ec), `{"`, "{\"\xff\":1,\"", 1)},
+		{"has revoked it", "go-jose does not know the member", with(object{"revoked": object{"revoked_at": 1}})},
+		{`"use" is `, "a use that we do not know is not ours", with(object{"use": "both"})},
+		{`"key_ops" contradicts `, "RFC 7517, Section 4.3: the two are consistent", with(object{"use": "enc", "key_ops": []string{"verify"}})},
+		{`"key_ops" allows nothing`, "a public key does not sign", with(object{"key_ops": []string{"sign"}})},
+		{`"key_ops" is not an array`, "go-jose does not know the member", with(object{"key_ops": "verify"})},
+		{`"alg" is `, "a key is for its algorithm alone, and this one is refused or unknown", with(object{"alg": "dir"})},
+		{"cannot be bound to ", "the algorithm does not fit the key", with(object{"alg": "PS256"})},
+		{" contradicts the use of the key", "the algorithm does not fit the use", with(object{"use": "enc", "alg": "ES256"})},
+		{" is no date in seconds", "go-jose looks at no time of a key", with(object{"exp": "tomorrow"})},
+		{" bits; allowed are ", "smaller ones can be factored, larger ones are work", set(object{"kty": "RSA", "e": "AQAB", "n": b64(bytes.Repeat([]byte{0xff}, 128))})},
+		{"are not looked at", "256 entries are enough", set(append(slices.Repeat([]any{ec}, 256), jwkOfEC(t, &fixed(t, 2).PublicKey, nil))...)},
+	}
+}
+
+// Each line of the list is needed.
+func TestStricterKeys(t *testing.T) {
+	for _, s := range stricterKeys(t) {
+		var set jose.JSONWebKeySet
+		require.NoError(t, json.Unmarshal([]byte(s.set), &set), s.cause)
+		for _, k := range set.Keys {
+			require.True(t, k.Valid(), s.cause)
+		}
+		_, passed, err := jwe.ReadKeys(strings.NewReader(s.set), keyset.Signing)
+		if len(passed) != 0 {
+			err = passed[0].Err
+		}
+		require.ErrorContains(t, err, s.cause, s.cause)
+	}
+}
+
 // What ReadKeys takes from a JWK Set, go-jose reads as the same key, but for X25519 and
-// ML-DSA, which it does not know.
+// ML-DSA, which it does not know. What it passes over and go-jose reads is on the list.
 func FuzzReadKeysAgainstGoJOSE(f *testing.F) {
 	same := jwkOfEC(f, &fixed(f, 1).PublicKey, nil)
 	for _, entries := range [][]any{
@@ -112,27 +156,59 @@ func FuzzReadKeysAgainstGoJOSE(f *testing.F) {
 	} {
 		f.Add([]byte(jwksOf(f, entries...)))
 	}
+	stricter := stricterKeys(f)
+	for _, s := range stricter {
+		f.Add([]byte(s.set))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		keys, _, err := jwe.ReadKeys(bytes.NewReader(text), keyset.Signing)
+		keys, passed, err := jwe.ReadKeys(bytes.NewReader(text), keyset.Signing)
 		var set struct{ Keys []json.RawMessage }
-		if err != nil || json.Unmarshal(text, &set) != nil {
+		if json.Unmarshal(text, &set) != nil || len(set.Keys) == 0 {
 			return // a key by itself, or PEM, or DER
 		}
+		ours := map[keyset.ID]bool{}
+		for _, k := range keys {
+			ours[k.Info().ID] = true
+		}
 		known := map[keyset.ID]bool{}
-		for _, entry := range set.Keys {
-			var k jose.JSONWebKey
-			if k.UnmarshalJSON(entry) == nil {
-				print, err := k.Thumbprint(crypto.SHA256)
+		for i, entry := range set.Keys {
+			var bare map[string]json.RawMessage
+			if json.Unmarshal(entry, &bare) == nil {
+				delete(bare, "x5t") // which are passed over, whatever they are
+				delete(bare, "x5u")
+				text, err := json.Marshal(bare)
 				require.NoError(t, err)
-				known[keyset.ID(b64(print))] = true
+				known[joseID(t, text)] = true
 			}
+			id := joseID(t, entry)
+			if id == "" || ours[id] {
+				continue
+			}
+			why := err
+			if at := slices.IndexFunc(passed, func(p jwe.PassedOver) bool { return p.Entry == i+1 }); at >= 0 {
+				why = passed[at].Err
+			}
+			require.Error(t, why, "entry %d", i+1)
+			require.True(t, slices.ContainsFunc(stricter, func(s struct{ cause, why, set string }) bool { return strings.Contains(why.Error(), s.cause) }),
+				"go-jose reads entry %d, and ReadKeys says %v", i+1, why)
 		}
 		for _, k := range keys {
-			if alg := k.Info().Algorithm; len(set.Keys) != 0 && alg != "X25519" && !strings.HasPrefix(alg, "ML-DSA") {
+			if alg := k.Info().Algorithm; alg != "X25519" && !strings.HasPrefix(alg, "ML-DSA") {
 				require.Contains(t, known, k.Info().ID, alg)
 			}
 		}
 	})
+}
+
+// joseID is the thumbprint of a JWK that go-jose reads, or nothing.
+func joseID(t *testing.T, jwk []byte) keyset.ID {
+	var k jose.JSONWebKey
+	if k.UnmarshalJSON(jwk) != nil || !k.Valid() {
+		return ""
+	}
+	print, err := k.Thumbprint(crypto.SHA256)
+	require.NoError(t, err)
+	return keyset.ID(b64(print))
 }
 
 func TestSeeds(t *testing.T) { seeds.Told(t) }
