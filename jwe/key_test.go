@@ -130,6 +130,7 @@ func TestGenerateKey(t *testing.T) {
 			k, err := jwe.GenerateKey("kid", alg)
 			require.NoError(t, err)
 			assert.Equal(t, want, k.Info().Algorithm)
+			assert.Zero(t, k.Info().PostQuantum, "neither RSA nor a curve holds")
 			assert.Equal(t, "kid", k.Info().Name)
 			require.NoError(t, k.SelfTest(t.Context()))
 			var b strings.Builder
