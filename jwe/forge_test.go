@@ -159,7 +159,8 @@ func alias(t testing.TB, s string) string {
 	return ""
 }
 
-// oracleDate is what encoding/json says of a member "iat" that appears once.
+// oracleDate is what encoding/json says of a member "iat" that appears once, and is a date
+// up to the year 9999, in seconds or milliseconds.
 func oracleDate(payload string) (float64, bool) {
 	if !utf8.ValidString(payload) || !json.Valid([]byte(payload)) {
 		return 0, false
@@ -186,5 +187,5 @@ func oracleDate(payload string) (float64, bool) {
 		return 0, false
 	}
 	at, ok := dates[0].(float64)
-	return at, ok && at >= 0
+	return at, ok && at >= 0 && at <= 253402300799_000
 }
