@@ -127,6 +127,8 @@ func TestDefaultAlgorithms(t *testing.T) {
 			set: jwe.Algorithms{Key: jwe.ECDHESA256KW}, wantSealFail: "is bound to ECDH-ES, and Config.Seal says ECDH-ES+A256KW"},
 		{name: "set against the type of the key", sign: signing(t, "", newEd(t)), decrypt: bound(jwe.ECDHES),
 			set: jwe.Algorithms{Signature: jwe.PS256}, wantSealFail: "PS256 does not fit key"},
+		{name: "set against the type of an RSA key", sign: signing(t, "", rsaKeys[0]()), decrypt: bound(jwe.ECDHES),
+			set: jwe.Algorithms{Signature: jwe.ES256}, wantSealFail: "ES256 does not fit key"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
