@@ -129,11 +129,19 @@ func TestDefaultAlgorithms(t *testing.T) {
 			set: jwe.Algorithms{Signature: jwe.PS256}, wantSealFail: "PS256 does not fit key"},
 		{name: "set against the type of an RSA key", sign: signing(t, "", rsaKeys[0]()), decrypt: bound(jwe.ECDHES),
 			set: jwe.Algorithms{Signature: jwe.ES256}, wantSealFail: "ES256 does not fit key"},
+		{name: "RSA1_5 for a key that is not bound to it", sign: signing(t, "", newEd(t)), decrypt: encryption(t, "", rsaKeys[1]()),
+			set: jwe.Algorithms{Key: jwe.RSA1_5}, wantSealFail: "is not bound to RSA1_5: bind it with WithAlgorithm"},
+		{name: "RSA1_5 for a key of another type", sign: signing(t, "", newEd(t)), decrypt: encryption(t, "", newX(t)),
+			set: jwe.Algorithms{Key: jwe.RSA1_5}, wantSealFail: "RSA1_5 does not fit key"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.theirSign, w.ourDecrypt = tt.sign, tt.decrypt
-			them := w.theirs(t, jwe.Config{Seal: tt.set})
+			c := jwe.Config{Seal: tt.set}
+			if tt.set.Key == jwe.RSA1_5 {
+				c.Waive = []envelope.Waiver{jwe.InsecureRSA1_5("test")}
+			}
+			them := w.theirs(t, c)
 			if tt.wantSealFail != "" {
 				sealed, err := them.Seal(t.Context(), nil)
 				assert.ErrorContains(t, err, tt.wantSealFail)

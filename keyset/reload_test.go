@@ -163,6 +163,19 @@ func TestEveryRuleThatIsBrokenIsTold(t *testing.T) {
 	assert.ErrorIs(t, refusal, keyset.ErrLastActive)
 }
 
+// What cannot be is all that is told: to mend the rest would not make it possible.
+func TestOfWhatCannotBeNothingElseIsTold(t *testing.T) {
+	s := storeOf(peerEncrypt, "A")
+	var ring keyset.Ring
+	_, err := ring.Reload(t.Context(), manifestOf(peerEncrypt, 1, [3]string{"A", "active"}), s.open)
+	require.NoError(t, err)
+	o, err := ring.Reload(t.Context(), manifestOf(peerEncrypt, 2, [3]string{"A", "pending"}), s.open)
+	require.NoError(t, err)
+	refusal := refusedOf(o)["A"]
+	assert.ErrorIs(t, refusal, keyset.ErrTransition)
+	assert.NotErrorIs(t, refusal, keyset.ErrLastActive)
+}
+
 // A manifest that says which copy it means opens only what is not held.
 func TestReloadOpensWhatChanged(t *testing.T) {
 	s := storeOf(ownSign, "A", "B", "C")

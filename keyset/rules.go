@@ -124,17 +124,17 @@ var rules = [...]rule{
 	},
 }
 
-// allowed returns nil, or every rule that the change breaks. If the change is
-// none that can be, the first two rules say so, and the others are not asked.
+// allowed returns nil, or every rule that the change breaks. If the change is none that
+// can be, the rule that says so stands first, and those behind it are not asked.
 func (c *change) allowed() error {
 	var broken []error
-	for n, r := range rules {
+	for _, r := range rules {
 		if c.starting && !r.start || !r.about(c) {
 			continue
 		}
 		if why := r.holds(c); why != nil {
 			broken = append(broken, fmt.Errorf("%w: key %s: %w", r.err, c.id, why))
-			if n < 2 {
+			if r.err == ErrTransition {
 				break
 			}
 		}
