@@ -90,6 +90,11 @@ var inner = []struct {
 	{"compressed, a signature after it", join(zip(2, literal("x")), signature), "", "data after the end"},
 	{"a one-pass signature before what is compressed", join(onePass, zip(2, join(literal("x"), signature))), "", "packet of type 8"},
 	{"a signature before what is compressed", join(signature, zip(2, literal("x"))), "", "packet of type 8"},
+	{"both before what is compressed", join(onePass, signature, zip(2, literal("x"))), "", "packet of type 8"},
+	{"a file name of 255 bytes", pkt(openpgp.TagLiteral, []byte("b\xff"), make([]byte, 255+4), []byte("x")), "x", ""},
+	{"a file name that is cut", pkt(openpgp.TagLiteral, []byte("b\xff"), make([]byte, 255+3)), "", "truncated"},
+	{"the largest", literal(strings.Repeat("x", maxSize)), strings.Repeat("x", maxSize), ""},
+	{"the largest, in parts", partial(openpgp.TagLiteral, 9, []byte("b\x00\x00\x00\x00\x00"+strings.Repeat("x", maxSize))), strings.Repeat("x", maxSize), ""},
 	{"compressed twice", zip(2, zip(2, literal("x"))), "", "more than once"},
 	{"damaged compression", pkt(openpgp.TagCompressed, []byte("\x02nonsense")), "", "damaged"},
 	{"unknown compression", pkt(openpgp.TagCompressed, []byte("\x09x")), "", "compression algorithm 9"},
@@ -128,6 +133,58 @@ func TestGrammar(t *testing.T) {
 				assert.Equal(t, int64(len(tt.payload)), m.Size)
 			}
 		})
+	}
+}
+
+// What stands where is told, for those who judge the signatures.
+func TestWhatStandsWhere(t *testing.T) {
+	for _, tt := range []struct {
+		in                       []byte
+		signatures, before, ones int
+	}{
+		{join(literal("x"), signature, signature), 2, 0, 0},
+		{join(signature, onePass, signature, onePass, literal("x"), signature), 3, 2, 2},
+		{zip(1, join(onePass, padding, literal("x"), signature)), 1, 0, 1},
+	} {
+		for _, run := range []int{0, 5} {
+			m, err := openpgp.ReadInner(tt.in, maxSize, run)
+			require.NoError(t, err)
+			require.Len(t, m.Signatures, tt.signatures)
+			assert.Equal(t, tt.before, m.Before)
+			require.Len(t, m.OnePass, tt.ones)
+			for _, p := range m.Signatures {
+				assert.Equal(t, openpgp.Packet{Tag: openpgp.TagSignature, Body: []byte("signature")}, p)
+			}
+			for _, p := range m.OnePass {
+				assert.Equal(t, openpgp.Packet{Tag: openpgp.TagOnePass, Body: []byte("one-pass")}, p)
+			}
+		}
+	}
+}
+
+// A payload that lies in one piece in memory is not copied, and any other is.
+func TestPayloadIsNotCopied(t *testing.T) {
+	payload := strings.Repeat("payload", 100)
+	for name, tt := range map[string]struct {
+		in     []byte
+		shared bool
+	}{
+		"of a length":                      {literal(payload), true},
+		"of a length, before a signature":  {join(onePass, literal(payload), signature), true},
+		"up to the end":                    {append([]byte{0xaf, 'b', 0, 0, 0, 0, 0}, payload...), true},
+		"in parts":                         {partial(openpgp.TagLiteral, 9, []byte("b\x00\x00\x00\x00\x00"+payload)), false},
+		"in parts, of which one is enough": {join([]byte{0xc0 | openpgp.TagLiteral, 224 + 9}, []byte("b\x00\x00\x00\x00\x00"), []byte(payload[:506]), []byte{0}), false},
+		"compressed":                       {zip(1, literal(payload)), false},
+	} {
+		before := bytes.Clone(tt.in)
+		m, err := openpgp.ReadInner(tt.in, maxSize, 0)
+		require.NoError(t, err, name)
+		assert.Equal(t, before, tt.in, "%s: it was written to", name)
+		was := string(m.Payload)
+		for i := range tt.in {
+			tt.in[i] ^= 0xff
+		}
+		assert.Equal(t, tt.shared, was != string(m.Payload), name)
 	}
 }
 
