@@ -40,8 +40,8 @@ type Signature[Part any] struct {
 	// into the account. It is asked only if the signature counts.
 	Count func(*Signer[Part]) (digest [32]byte, header map[string]any, err error)
 
-	made  string // the material of the key that made it
-	known map[string]bool
+	made  string   // the material of the key that made it
+	known []string // the material of the keys that it was verified with
 }
 
 // A Signer is a key that may have made a signature.
@@ -132,16 +132,21 @@ func Judge[Part any](c *Call, all []*Signature[Part]) (*Verdicts, error) {
 // prepare orders the signers, those first that the signature names. A key that is also
 // one of ours, or revoked, under another name is that one, and no other.
 func (s *Signature[Part]) prepare() {
-	s.known = map[string]bool{}
 	for _, taints := range []func(*Signer[Part]) bool{
 		func(k *Signer[Part]) bool { return k.Own },
 		func(k *Signer[Part]) bool { return k.Revoked },
 	} {
-		tainted := map[string]*Signer[Part]{}
+		var tainted map[string]*Signer[Part]
 		for i := range s.Signers {
 			if k := &s.Signers[i]; k.Material != "" && taints(k) {
+				if tainted == nil {
+					tainted = map[string]*Signer[Part]{}
+				}
 				tainted[k.Material] = k
 			}
+		}
+		if tainted == nil {
+			continue
 		}
 		kept := s.Signers[:0:0]
 		for i := range s.Signers {
@@ -182,14 +187,14 @@ func (j *judgement[Part]) find(s *Signature[Part], pass func(*Signer[Part]) bool
 		if j.exhausted != nil {
 			return nil
 		}
-		if !pass(k) || !k.fits() || s.known[k.Material] {
+		if !pass(k) || !k.fits() || slices.Contains(s.known, k.Material) {
 			continue
 		}
 		if err := j.c.Verification(k.Cost); err != nil {
 			j.exhausted = err
 			return nil
 		}
-		s.known[k.Material] = true
+		s.known = append(s.known, k.Material)
 		good, err := s.Verify(k)
 		if _, rejected := errors.AsType[*envelope.OpenError](err); rejected {
 			j.exhausted = err
@@ -330,7 +335,7 @@ func (j *judgement[Part]) blame(s *Signature[Part]) {
 	}
 	tried := 0
 	for i := range s.Signers {
-		if k := &s.Signers[i]; k.trusted() && s.known[k.Material] {
+		if k := &s.Signers[i]; k.trusted() && slices.Contains(s.known, k.Material) {
 			tried++
 		}
 	}
