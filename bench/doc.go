@@ -3,7 +3,6 @@
 // that the library gains no dependency:
 //
 //	cd bench && go run . performance         # the tables of docs/performance.md
-//	cd bench && go run . cost                # the one of them that a busy machine can make
 //	cd bench && go run . scale               # those of docs/scale.md
 //	cd bench && go run . -update performance # write them there
 //	cd bench && go test -bench . -count 10   # the same operations for benchstat

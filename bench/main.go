@@ -23,10 +23,9 @@ type options struct {
 	progress io.Writer
 }
 
-// A page is a document whose tables come from here, or a part of one.
+// A page is a document whose tables come from here.
 type page struct {
 	file  string
-	mark  string // of where they stand
 	asked func() []asked
 	write func(o options, w io.Writer, r report) error
 }
@@ -39,9 +38,8 @@ type asked struct {
 
 func pages() map[string]page {
 	return map[string]page{
-		"performance": {"performance.md", "bench", performance, options.writePerformance},
-		"cost":        {"performance.md", "bench cost", cost, options.writeCost},
-		"scale":       {"scale.md", "bench", scale, options.writeScale},
+		"performance": {"performance.md", performance, options.writePerformance},
+		"scale":       {"scale.md", scale, options.writeScale},
 	}
 }
 
@@ -56,7 +54,7 @@ func main() {
 	})
 	update := flag.Bool("update", false, "write the tables to the page in the folder docs")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags] performance|cost|scale")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags] performance|scale")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -91,15 +89,15 @@ func (o options) make(p page, update bool, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if text, err = p.replaced(text, out.Bytes()); err != nil {
+	if text, err = replaced(text, out.Bytes()); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return os.WriteFile(file, text, 0o644)
 }
 
 // replaced replaces what is between the marks.
-func (p page) replaced(text, tables []byte) ([]byte, error) {
-	begin, end := "<!-- "+p.mark+": begin -->\n", "<!-- "+p.mark+": end -->\n"
+func replaced(text, tables []byte) ([]byte, error) {
+	const begin, end = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
 	before, rest, ok1 := strings.Cut(string(text), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {

@@ -114,16 +114,15 @@ func TestPages(t *testing.T) {
 
 // TestMarks replaces tables in a page.
 func TestMarks(t *testing.T) {
-	p := page{mark: "here"}
-	got, err := p.replaced([]byte("a\n<!-- here: begin -->\nold\n<!-- here: end -->\nb\n"), []byte("\nnew\n"))
+	got, err := replaced([]byte("a\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nb\n"), []byte("\nnew\n"))
 	require.NoError(t, err)
-	assert.Equal(t, "a\n<!-- here: begin -->\n\nnew\n\n<!-- here: end -->\nb\n", string(got))
-	_, err = p.replaced([]byte("a"), nil)
+	assert.Equal(t, "a\n<!-- bench: begin -->\n\nnew\n\n<!-- bench: end -->\nb\n", string(got))
+	_, err = replaced([]byte("a"), nil)
 	assert.Error(t, err)
 	for name, p := range pages() {
 		text, err := os.ReadFile(filepath.Join("..", "docs", p.file))
 		require.NoError(t, err)
-		_, err = p.replaced(text, nil)
+		_, err = replaced(text, nil)
 		assert.NoError(t, err, name)
 	}
 }
