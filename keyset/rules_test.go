@@ -275,3 +275,37 @@ func TestStepsAskTheTable(t *testing.T) {
 	assert.Empty(t, sealing(peer.Load()))
 	require.NoError(t, peer.Acknowledge("V", "they confirmed on the telephone"))
 }
+
+// The last key that seals stays, also while it waits for its time.
+func TestTheLastThatWaitsStays(t *testing.T) {
+	waiting := ownSign.in(keyset.Active, "A")
+	waiting.NotBefore = time.Now().Add(time.Hour)
+	ring := newRing(t, waiting)
+	assert.ErrorIs(t, ring.Retire("A"), keyset.ErrLastActive)
+}
+
+// The end that a certificate of OpenPGP brings along may be a revocation by its owner, which
+// nothing holds back. That of a JWK is a rotation like any other.
+func TestEndOfANewCopy(t *testing.T) {
+	ended := valid(time.Time{}, time.Now().Add(-time.Hour))
+	assert.NoError(t, newRing(t, peerCert.in(keyset.Active, "A")).Refresh(t.Context(), peerCert.key("A", ended), ""))
+	assert.ErrorIs(t, newRing(t, peerEncrypt.in(keyset.Active, "A")).Refresh(t.Context(), peerEncrypt.key("A", ended), ""), keyset.ErrLastActive)
+}
+
+// Whoever removes a key that no other has followed learns what the others did.
+func TestWhatTheOthersDid(t *testing.T) {
+	now := time.Now()
+	used := keyset.Usage{Since: now.Add(-30 * day), Opened: 1, LastOpened: now.Add(-10 * day)}
+	for text, others := range map[string]keyset.Usage{
+		"since it last did, no other key has opened a message":                        {Since: used.Since},
+		"since it last did, other keys have opened only messages without a signature": {Since: used.Since, Unsigned: 1, LastUnsigned: now.Add(-day)},
+	} {
+		s, err := usable(ownDecrypt, 1, [3]string{"old", "retiring"}, [3]string{"new", "active"}, [3]string{"newer", "active"}).Open(t.Context(), nil)
+		require.NoError(t, err)
+		ring := keyset.NewRing(s)
+		require.NoError(t, ring.Merge(keyset.Report{Replica: "a", Made: now, Usage: map[keyset.ID]keyset.Usage{"old": used, "new": others, "newer": {Since: used.Since}}}))
+		err = ring.Remove("old", 7*day)
+		assert.ErrorIs(t, err, keyset.ErrUnproven)
+		assert.ErrorContains(t, err, text)
+	}
+}

@@ -130,6 +130,11 @@ func TestJudgementOfOne(t *testing.T) {
 					require.Len(t, m.Signers, 1)
 					assert.Equal(t, tt.claim.by, strings.TrimSuffix(string(m.Signers[0].ID), "2"))
 					assert.Equal(t, tt.claim.says.Made, m.Signers[0].Time)
+					for _, k := range tt.claim.signers {
+						if k.Key.ID() == m.Signers[0].ID {
+							assert.Nil(t, k.Refused, "it counts under an entry that may not")
+						}
+					}
 					return
 				}
 				var oe *envelope.OpenError
