@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -83,6 +84,15 @@ func Remote(ctx context.Context, name string, r keyset.Remote) ([]Pair, error) {
 		return nil, fmt.Errorf("it decrypts nothing: %w", errors.ErrUnsupported)
 	}
 	return all, nil
+}
+
+// RunRemote measures what [Remote] returns in so many rounds, and prints it.
+func RunRemote(ctx context.Context, w io.Writer, rounds int, name string, r keyset.Remote) error {
+	pairs, err := Remote(ctx, name, r)
+	if err != nil {
+		return err
+	}
+	return Run(ctx, w, pairs, "-rounds", strconv.Itoa(rounds))
 }
 
 // unwrapped is what comes of a key that does not unwrap: the format decides what it is called.

@@ -4,7 +4,6 @@ package awskms_test
 
 import (
 	"io"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -21,9 +20,7 @@ func timed(t testing.TB, w io.Writer, rounds int) {
 	_, client := newServer(t)
 	key, err := awskms.Open(t.Context(), client, rsaDecrypt)
 	require.NoError(t, err)
-	pairs, err := timing.Remote(t.Context(), "RSA-2048 in local-kms", key)
-	require.NoError(t, err)
-	require.NoError(t, timing.Run(t.Context(), w, pairs, "-rounds", strconv.Itoa(rounds)))
+	require.NoError(t, timing.RunRemote(t.Context(), w, rounds, "RSA-2048 in local-kms", key))
 }
 
 // For a person who reads what it prints; each iteration is a round:

@@ -2,7 +2,6 @@ package pkcs11_test
 
 import (
 	"io"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -22,9 +21,7 @@ func timed(t testing.TB, w io.Writer, rounds int) {
 	h.logout()
 	key, err := h.open().Remote(t.Context(), source("read"), keyset.Encryption)
 	require.NoError(t, err)
-	pairs, err := timing.Remote(t.Context(), "RSA-2048 in SoftHSM", key)
-	require.NoError(t, err)
-	require.NoError(t, timing.Run(t.Context(), w, pairs, "-rounds", strconv.Itoa(rounds)))
+	require.NoError(t, timing.RunRemote(t.Context(), w, rounds, "RSA-2048 in SoftHSM", key))
 }
 
 // For a person who reads what it prints; each iteration is a round:

@@ -4,7 +4,6 @@ package vault_test
 
 import (
 	"io"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -21,9 +20,7 @@ func timed(t testing.TB, w io.Writer, rounds int) {
 	_, client := newServer(t)
 	key, err := vault.Open(t.Context(), client, "transit/rsa", 1)
 	require.NoError(t, err)
-	pairs, err := timing.Remote(t.Context(), "RSA-2048 in Transit", key)
-	require.NoError(t, err)
-	require.NoError(t, timing.Run(t.Context(), w, pairs, "-rounds", strconv.Itoa(rounds)))
+	require.NoError(t, timing.RunRemote(t.Context(), w, rounds, "RSA-2048 in Transit", key))
 }
 
 // For a person who reads what it prints; each iteration is a round:
