@@ -150,7 +150,9 @@ func joseReads(text string, decrypt *ecdsa.PrivateKey, verify *ecdsa.PublicKey) 
 // whole set down, it is because passing over it would hide a mistake.
 func stricterKeys(t testing.TB) []struct{ cause, why, set string } {
 	ec := jwkOfEC(t, &fixed(t, 1).PublicKey, nil)
-	private := joined(ec, object{"d": b64(fixed(t, 1).D.FillBytes(make([]byte, 32)))})
+	d, err := fixed(t, 1).Bytes()
+	require.NoError(t, err)
+	private := joined(ec, object{"d": b64(d)})
 	set := func(entries ...any) string { return jwksOf(t, entries...) }
 	with := func(members object) string { return set(joined(ec, members)) }
 	return []struct{ cause, why, set string }{
