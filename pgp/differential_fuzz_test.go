@@ -72,6 +72,9 @@ func FuzzAgainstGoCrypto(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, inside bool, in []byte) {
 		if inside {
+			if libraryMisreads(in) {
+				return
+			}
 			in = newForger(t, ours).message(in)
 		} else if len(in) == 0 || in[0]&0x80 == 0 {
 			return // text, which go-crypto does not read
@@ -99,6 +102,24 @@ func FuzzAgainstGoCrypto(f *testing.F) {
 			t.Fatalf("go-crypto opens it, and Open says %s", said)
 		}
 	})
+}
+
+// libraryMisreads reports whether a one-pass signature is longer than its fields. What is left
+// of it go-crypto reads as the next packet, so that it sees other packets than there are.
+func libraryMisreads(packets []byte) bool {
+	for in := packet.NewOpaqueReader(bytes.NewReader(packets)); ; {
+		p, err := in.Next()
+		if err != nil {
+			return false
+		}
+		parsed, err := p.Parse()
+		if o, ok := parsed.(*packet.OnePassSignature); ok && err == nil {
+			var b bytes.Buffer
+			if o.Serialize(&b) == nil && !bytes.HasSuffix(b.Bytes(), p.Contents) {
+				return true
+			}
+		}
+	}
 }
 
 // libraryReads opens a message with go-crypto. It is refused unless it is encrypted and a
