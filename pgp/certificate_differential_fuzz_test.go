@@ -18,6 +18,8 @@ import (
 var stricterCertificates = []struct{ cause, why string }{
 	{"truncated packet", "what is missing may be a revocation"},
 	{"invalid packet header", "what cannot be read may be a revocation"},
+	{"inside a certificate", "a packet that has no place there, or is of an unknown type that is critical (RFC 9580, Section 4.3)"},
+	{"more than ", "work is bounded"},
 	{"damaged key packet", "bytes behind the key, of which readers do not agree whether the fingerprint is over them"},
 	{"the private half is locked by a scheme that is not supported", "a private key of ours that opens nothing would be found out by the first message"},
 }

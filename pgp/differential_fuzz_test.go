@@ -23,6 +23,9 @@ import (
 // Open does not: the beginning of what Open says, and why.
 var stricter = []struct{ cause, why string }{
 	{"malformed: not a signed literal: compressed more than once", "a message needs one layer, and each costs time"},
+	{"malformed: truncated packet", "a message that is cut is refused, whatever stands before; go-crypto is content with the signatures before the literal"},
+	{"malformed: invalid packet header", "the same of what is no packet"},
+	{"malformed: more than 256 packets", "work is bounded"},
 }
 
 // Open opens nothing that go-crypto refuses, and reads the same payload. What it refuses and
