@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"sync/atomic"
 
 	binding "github.com/miekg/pkcs11"
 
@@ -30,7 +29,9 @@ type hsm struct {
 	*process.SoftHSM
 	module *pkcs11.Module
 	calls  *sync.RWMutex // held while the library is called
-	ids    atomic.Int64
+
+	making sync.Mutex
+	ids    int // of keys that were made
 }
 
 const pin = "271828"
@@ -65,9 +66,13 @@ func (h *hsm) opener(f *format, folder fs.FS) keyset.Opener {
 	return h.module.OpenJOSE()
 }
 
-// generate makes a key as an operator does, in another process, and returns its URI.
+// generate makes a key as an operator does, in another process, and returns its URI. One
+// at a time: SoftHSM does not always find a token to which another process writes.
 func (h *hsm) generate(ctx context.Context, kind, usage, label string) (string, error) {
-	id := fmt.Sprintf("%02x", h.ids.Add(1))
+	h.making.Lock()
+	defer h.making.Unlock()
+	h.ids++
+	id := fmt.Sprintf("%02x", h.ids)
 	out, err := exec.CommandContext(ctx, "pkcs11-tool", "--module", h.Library, "--token-label", "bank", "--login", "--pin", pin,
 		"--keypairgen", "--key-type", kind, usage, "--label", label, "--id", id).CombinedOutput()
 	if err != nil {
