@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,9 +20,18 @@ import (
 	"github.com/sealwax/sealwax/keyset"
 )
 
+// A stricture is what go-jose takes and we do not: what we say, as a regular expression, why,
+// and an example.
+type stricture struct{ cause, why, example string }
+
+// told reports whether one of them is what was said.
+func told(all []stricture, said string) bool {
+	return slices.ContainsFunc(all, func(s stricture) bool { return regexp.MustCompile(s.cause).MatchString(said) })
+}
+
 // stricter are the tokens that go-jose opens with a good signature of the partner, and Open
 // does not: what Open says, why, and one.
-func stricter(t testing.TB) []struct{ cause, why, token string } {
+func stricter(t testing.TB) []stricture {
 	_, decrypt, sign := fuzzStage(t)
 	good := signES256(t, sign, goodJWS, "{}")
 	with := func(members, content string) string {
@@ -41,17 +51,17 @@ func stricter(t testing.TB) []struct{ cause, why, token string } {
 		return flat(with("", good), more, "protected", "encrypted_key", "iv", "ciphertext", "tag")
 	}
 	signed := func(more string) string { return with("", flat(good, more, "protected", "payload", "signature")) }
-	return []struct{ cause, why, token string }{
-		{"forbidden: header parameter ", "what brings a key of its own, or makes work, is not passed over", with(`,"jku":"https://x.example"`, good)},
-		{"forbidden: JWS: header parameter ", "the same in the JWS, and what gives the payload another meaning (RFC 7797)", inside(`{"alg":"ES256","kid":"sig","jku":"https://x.example"}`)},
-		{"malformed: header: ", "a header is strict JSON, in which a member stands once, for two readers may read two things", with(`,"x":1,"X":2`, good)},
-		{"malformed: not a JWE in JSON serialization: not a JSON object", "JSON is UTF-8 (RFC 8259, Section 8.1), also in members that are passed over", sealed("\"\xff\":1,")},
-		{"malformed: not a JWE in JSON serialization: a member appears twice", "as in a header", sealed(`"Tag":"AAAA",`)},
-		{"malformed: not a JWS in JSON serialization: not a JSON object", "as in a JWE", signed("\"\xff\":1,")},
-		{"malformed: not a JWS in JSON serialization: a member appears twice", "as in a JWE", signed(`"Signature":"AAAA",`)},
-		{": not base64url in its one spelling", "go-jose passes over line ends, and unused bits that are not zero", with("", good[:len(good)-1]+"\n"+good[len(good)-1:])},
-		{"out_of_time: ", "go-jose looks at no time of a JWS", inside(`{"alg":"ES256","kid":"sig","exp":1}`)},
-		{"malformed: encrypted key where there is none, ", "with a key that was agreed on there is none (RFC 7516, Section 5.2, step 10)", sealed(`"encrypted_key":"AAAA",`)},
+	return []stricture{
+		{"^forbidden: header parameter ", "what brings a key of its own, or makes work, is not passed over", with(`,"jku":"https://x.example"`, good)},
+		{"^forbidden: JWS: header parameter ", "the same in the JWS, and what gives the payload another meaning (RFC 7797)", inside(`{"alg":"ES256","kid":"sig","jku":"https://x.example"}`)},
+		{"^malformed: header: ", "a header is strict JSON, in which a member stands once, for two readers may read two things", with(`,"x":1,"X":2`, good)},
+		{"^malformed: not a JWE in JSON serialization: not a JSON object", "JSON is UTF-8 (RFC 8259, Section 8.1), also in members that are passed over", sealed("\"\xff\":1,")},
+		{"^malformed: not a JWE in JSON serialization: a member appears twice", "as in a header", sealed(`"Tag":"AAAA",`)},
+		{"^malformed: not a JWS in JSON serialization: not a JSON object", "as in a JWE", signed("\"\xff\":1,")},
+		{"^malformed: not a JWS in JSON serialization: a member appears twice", "as in a JWE", signed(`"Signature":"AAAA",`)},
+		{"^malformed: [A-Za-z ]+: not base64url in its one spelling", "go-jose passes over line ends, and unused bits that are not zero", with("", good[:len(good)-1]+"\n"+good[len(good)-1:])},
+		{"^out_of_time: ", "go-jose looks at no time of a JWS", inside(`{"alg":"ES256","kid":"sig","exp":1}`)},
+		{"^malformed: encrypted key where there is none, ", "with a key that was agreed on there is none (RFC 7516, Section 5.2, step 10)", sealed(`"encrypted_key":"AAAA",`)},
 	}
 }
 
@@ -59,10 +69,10 @@ func stricter(t testing.TB) []struct{ cause, why, token string } {
 func TestStricter(t *testing.T) {
 	us, decrypt, sign := fuzzStage(t)
 	for _, s := range stricter(t) {
-		_, err := joseReads(s.token, decrypt, &sign.PublicKey)
+		_, err := joseReads(s.example, decrypt, &sign.PublicKey)
 		require.NoError(t, err, s.cause)
-		_, err = us.Open(t.Context(), []byte(s.token))
-		require.True(t, strings.Contains(said(err), s.cause), "%s: %s", s.cause, said(err))
+		_, err = us.Open(t.Context(), []byte(s.example))
+		require.Regexp(t, s.cause, said(err))
 	}
 }
 
@@ -99,7 +109,7 @@ func FuzzAgainstGoJOSE(f *testing.F) {
 	}
 	list := stricter(f)
 	for _, s := range list {
-		f.Add("", s.token)
+		f.Add("", s.example)
 	}
 	f.Fuzz(func(t *testing.T, members, text string) {
 		if members != "" {
@@ -114,8 +124,7 @@ func FuzzAgainstGoJOSE(f *testing.F) {
 			require.NoError(t, joseErr, "go-jose refuses it")
 			require.Equal(t, string(payload), string(m.Payload))
 		case joseErr == nil:
-			require.True(t, slices.ContainsFunc(list, func(s struct{ cause, why, token string }) bool { return strings.Contains(said(err), s.cause) }),
-				"go-jose opens it, and Open says %s", said(err))
+			require.True(t, told(list, said(err)), "go-jose opens it, and Open says %s", said(err))
 		}
 	})
 }
@@ -148,14 +157,14 @@ func joseReads(text string, decrypt *ecdsa.PrivateKey, verify *ecdsa.PublicKey) 
 // stricterKeys are the entries of JWK Sets that go-jose reads, and ReadKeys does not: what
 // the error of the entry, or of the set, says, why, and a set. Where an entry brings its
 // whole set down, it is because passing over it would hide a mistake.
-func stricterKeys(t testing.TB) []struct{ cause, why, set string } {
+func stricterKeys(t testing.TB) []stricture {
 	ec := jwkOfEC(t, &fixed(t, 1).PublicKey, nil)
 	d, err := fixed(t, 1).Bytes()
 	require.NoError(t, err)
 	private := joined(ec, object{"d": b64(d)})
 	set := func(entries ...any) string { return jwksOf(t, entries...) }
 	with := func(members object) string { return set(joined(ec, members)) }
-	return []struct{ cause, why, set string }{
+	return []stricture{
 		{"a symmetric key", "a secret is none to publish, whatever else the entry is", with(object{"k": "AAAA"})},
 		{"private and public keys in one set", "whoever wrote it handed out a private key", set(ec, private)},
 		{"a member appears twice, or in two letter cases", "two readers may read two keys", strings.Replace(set(ec), `{"`, `{"use":"sig","Use":"enc","`, 1)},
@@ -178,15 +187,16 @@ func stricterKeys(t testing.TB) []struct{ cause, why, set string } {
 func TestStricterKeys(t *testing.T) {
 	for _, s := range stricterKeys(t) {
 		var set jose.JSONWebKeySet
-		require.NoError(t, json.Unmarshal([]byte(s.set), &set), s.cause)
+		require.NoError(t, json.Unmarshal([]byte(s.example), &set), s.cause)
 		for _, k := range set.Keys {
 			require.True(t, k.Valid(), s.cause)
 		}
-		_, passed, err := jwe.ReadKeys(strings.NewReader(s.set), keyset.Signing)
+		_, passed, err := jwe.ReadKeys(strings.NewReader(s.example), keyset.Signing)
 		if len(passed) != 0 {
 			err = passed[0].Err
 		}
-		require.ErrorContains(t, err, s.cause, s.cause)
+		require.Error(t, err, s.cause)
+		require.Regexp(t, s.cause, err.Error())
 	}
 }
 
@@ -203,7 +213,7 @@ func FuzzReadKeysAgainstGoJOSE(f *testing.F) {
 	}
 	stricter := stricterKeys(f)
 	for _, s := range stricter {
-		f.Add([]byte(s.set))
+		f.Add([]byte(s.example))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		keys, passed, err := jwe.ReadKeys(bytes.NewReader(text), keyset.Signing)
@@ -234,8 +244,7 @@ func FuzzReadKeysAgainstGoJOSE(f *testing.F) {
 				why = passed[at].Err
 			}
 			require.Error(t, why, "entry %d", i+1)
-			require.True(t, slices.ContainsFunc(stricter, func(s struct{ cause, why, set string }) bool { return strings.Contains(why.Error(), s.cause) }),
-				"go-jose reads entry %d, and ReadKeys says %v", i+1, why)
+			require.True(t, told(stricter, why.Error()), "go-jose reads entry %d, and ReadKeys says %v", i+1, why)
 		}
 		for _, k := range keys {
 			if alg := k.Info().Algorithm; alg != "X25519" && !strings.HasPrefix(alg, "ML-DSA") {
